@@ -1,0 +1,21 @@
+"""Where every URL and socket leads: the composition root of the surfaces."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import views as auth_views
+from django.urls import URLPattern, URLResolver, include, path
+
+from chatbot.widget import urls as widget_urls
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("login/", auth_views.LoginView.as_view(), name="login"),
+    path("logout/", auth_views.LogoutView.as_view(), name="logout"),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/", admin.site.urls),
+    path("widget/", include("chatbot.widget.urls")),
+    path("knowledge/", include("chatbot.knowledge.urls")),
+    path("p/", include("chatbot.knowledge.public")),
+    path("", include("chatbot.knowledge.site")),
+]
+websocket_urlpatterns: list[Any] = [*widget_urls.websocket_urlpatterns]

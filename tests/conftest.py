@@ -1,0 +1,26 @@
+"""Keeps tests away from the developer's data: their own data folder, quick passwords, an empty cache each time."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_data_dir = tempfile.mkdtemp(prefix="parley-tests-")
+os.environ.setdefault("DATA_DIR", _data_dir)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatbot.settings")
+
+
+@pytest.fixture(autouse=True)
+def _quick_and_separate(settings, tmp_path: Path) -> Iterator[None]:  # type: ignore[no-untyped-def]
+    from django.core.cache import cache
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.INDEX_DIR = tmp_path / "indexes"
+    settings.UPLOAD_DIR = tmp_path / "uploads"
+    cache.clear()
+    yield
+    cache.clear()
