@@ -1,0 +1,333 @@
+"""From a customer's words to a verified answer with its sources: understand, search, decide, generate, verify.
+
+Pure orchestration over two protocols (`Searcher`, `Engine`); no Django, no model library. What is emitted has passed
+verification and is never taken back: the final text is exactly what was emitted.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+from chatbot.conversations import evidence as evidences
+from chatbot.conversations import language as languages
+from chatbot.conversations import understanding as understandings
+from chatbot.conversations.understanding import Part, Understanding
+from chatbot.conversations.verification import Checked, StreamedSentences, check
+from finetune.ranking import rank
+from finetune.records import ContextPassage, Engine, GenerationRequest, GenerationResult
+from finetune.records import Turn as GenerationTurn
+from retrieval.records import Hit, Searcher, SearchResult, Turn
+
+Decision = Literal["answer", "clarify", "abstain", "handoff", "smalltalk"]
+
+HITS: Final = 8
+PASSAGES: Final = 6
+ANSWER_FROM: Final = 0.5
+"""Confidence from which a question is answered; the confidence is calibrated (see `evidence.py`)."""
+ABSTENTIONS_BEFORE_HANDOFF: Final = 2
+CLARIFY_OPTIONS: Final = 3
+
+
+class Cancelled(Exception):
+    """The answer is wanted no longer: a person took over, or the job is another worker's."""
+
+
+@dataclass(frozen=True)
+class AnswerContext:
+    """`question` holds all unanswered messages joined by newlines; `history` is oldest first and leaves them out."""
+
+    question: str
+    history: tuple[Turn, ...] = ()
+    language: str = ""
+    company: str = ""
+    collections: frozenset[str] | None = None
+    abstentions: int = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    number: int
+    passage_id: int
+    document_id: int
+    title: str
+    heading: str
+    url: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`text` cites its sources as [n]; `card` is JSON and says why this was said."""
+
+    decision: Decision
+    text: str
+    sources: tuple[Source, ...] = ()
+    confidence: float = 1.0
+    offer_person: bool = False
+    card: dict[str, Any] = field(default_factory=dict)
+    engine: str = ""
+    adapter: str = ""
+    index_version: str = ""
+    prompt_digest: str = ""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One question with what was found for it."""
+
+    part: Part
+    result: SearchResult
+    passages: tuple[ContextPassage, ...]
+    evidence: evidences.Evidence
+
+    @property
+    def answerable(self) -> bool:
+        return bool(self.passages) and self.evidence.confidence >= ANSWER_FROM
+
+
+class _Writing:
+    """What has been said so far: text, sources in order of appearance, checked sentences, what engines reported."""
+
+    def __init__(self, emit: Callable[[str], None]) -> None:
+        self._emit = emit
+        self.text = ""
+        self.sources: list[Source] = []
+        self.checked: list[dict[str, Any]] = []
+        self.results: list[GenerationResult] = []
+
+    def say(self, text: str) -> None:
+        if text:
+            self.text += text
+            self._emit(text)
+
+    def number_of(self, hit: Hit) -> int:
+        for source in self.sources:
+            if source.passage_id == hit.passage_id:
+                return source.number
+        heading = " › ".join(hit.heading_path)
+        self.sources.append(
+            Source(len(self.sources) + 1, hit.passage_id, hit.document_id, hit.title, heading, hit.url, hit.text)
+        )
+        return len(self.sources)
+
+
+class Answerer:
+    """Answers one message at a time, from any number of threads. `fallback` writes where `engine` fails."""
+
+    def __init__(
+        self,
+        *,
+        searcher: Searcher,
+        engine: Engine,
+        fallback: Engine,
+        knowledge: evidences.Knowledge | None = None,
+    ) -> None:
+        self._searcher = searcher
+        self._engine = engine
+        self._fallback = fallback
+        self._knowledge = knowledge or evidences.NoKnowledge()
+
+    def answer(
+        self,
+        context: AnswerContext,
+        *,
+        emit: Callable[[str], None] = lambda _text: None,
+        stage: Callable[[str], None] = lambda _stage: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Answer:
+        """`emit` gets verified text, `stage` "searching" and "writing". Raises Cancelled."""
+        started = time.perf_counter()
+        understood = understandings.understand(context.question, context.history, language=context.language)
+        writing = _Writing(emit)
+        if understood.intent != "question":
+            answer = self._fixed(understood, context, writing)
+        else:
+            stage("searching")
+            found = [self._find(part, context) for part in understood.parts]
+            searched = time.perf_counter()
+            stage("writing")
+            answer = self._from_found(found, understood, context, writing, cancelled)
+            answer.card["timings"] = {
+                "search_ms": round(1000 * (searched - started), 1),
+                "write_ms": round(1000 * (time.perf_counter() - searched), 1),
+            }
+        answer.card.setdefault("timings", {})["total_ms"] = round(1000 * (time.perf_counter() - started), 1)
+        return answer
+
+    def _fixed(self, understood: Understanding, context: AnswerContext, writing: _Writing) -> Answer:
+        """Small talk, a wish for a person, orders to the bot: fixed sentences, nothing is searched."""
+        if understood.intent == "person":
+            writing.say(languages.say("handoff", understood.language, company=context.company))
+            return Answer("handoff", writing.text, card={"person_asked": True, "language": understood.language})
+        topic = understood.topic or "clarify_open"
+        writing.say(languages.say(topic, understood.language, company=context.company))
+        offer = topic == "insult"
+        return Answer("smalltalk", writing.text, offer_person=offer, card={"topic": topic, "orders": understood.orders})
+
+    # --- Search ------------------------------------------------------------------------------------
+    def _find(self, part: Part, context: AnswerContext) -> _Found:
+        result = self._searcher.search(part.query, history=context.history, k=HITS, collections=context.collections)
+        passages = tuple(_passage(number, hit) for number, hit in enumerate(result.hits[:PASSAGES], start=1))
+        similarity = self._searcher.similarity if self._knowledge.competence(result.query_lang) > 0.5 else None
+        ranked = rank(part.query, passages, similarity=similarity)
+        weighed = evidences.weigh(part.query, passages, result.hits[:PASSAGES], ranked, self._knowledge)
+        return _Found(part, result, passages, weighed)
+
+    # --- Decide --------------------------------------------------------------------------------------
+    def _from_found(
+        self,
+        found: Sequence[_Found],
+        understood: Understanding,
+        context: AnswerContext,
+        writing: _Writing,
+        cancelled: Callable[[], bool],
+    ) -> Answer:
+        card = _card(found, understood)
+        if all(one.part.vague for one in found):
+            return self._clarify(found, understood, writing, card)
+        known = [one for one in found if one.answerable]
+        if understood.person and known:
+            writing.say(languages.say("answer_first", understood.language) + "\n\n")
+        said: list[_Found] = []
+        for one in known:
+            if said and not writing.text.endswith("\n\n"):
+                writing.say("\n\n")
+            if self._write(one, understood, context, writing, cancelled):
+                said.append(one)
+        unknown = [one for one in found if one not in said]
+        card["sentences"] = writing.checked
+        index_version = next((one.result.index_version for one in found), "")
+        if not said:
+            return replace(self._abstain(found, understood, context, writing, card), index_version=index_version)
+        for one in unknown if len(found) > 1 else []:
+            writing.say("\n\n" + languages.say("unknown_part", understood.language, part=one.part.text))
+        last = writing.results[-1]
+        return Answer(
+            decision="handoff" if understood.person else "answer",
+            text=writing.text,
+            sources=tuple(writing.sources),
+            confidence=min(one.evidence.confidence for one in said),
+            offer_person=bool(unknown),
+            card={**card, "person_asked": understood.person},
+            engine=last.engine,
+            adapter=last.adapter,
+            index_version=index_version,
+            prompt_digest=last.prompt_digest,
+        )
+
+    def _clarify(
+        self, found: Sequence[_Found], understood: Understanding, writing: _Writing, card: dict[str, Any]
+    ) -> Answer:
+        titles = list(dict.fromkeys(hit.title for one in found for hit in one.result.hits if hit.title))
+        options = " / ".join(titles[:CLARIFY_OPTIONS])
+        key: languages.Key = "clarify" if options else "clarify_open"
+        writing.say(languages.say(key, understood.language, options=options))
+        return Answer("clarify", writing.text, confidence=0.0, card=card)
+
+    def _abstain(
+        self,
+        found: Sequence[_Found],
+        understood: Understanding,
+        context: AnswerContext,
+        writing: _Writing,
+        card: dict[str, Any],
+    ) -> Answer:
+        give_up = understood.person or context.abstentions + 1 >= ABSTENTIONS_BEFORE_HANDOFF
+        key: languages.Key = "handoff" if understood.person else "gave_up" if give_up else "abstain"
+        writing.say(languages.say(key, understood.language))
+        return Answer(
+            decision="handoff" if give_up else "abstain",
+            text=writing.text,
+            confidence=max((one.evidence.confidence for one in found), default=0.0),
+            offer_person=not give_up,
+            card={**card, "person_asked": understood.person},
+        )
+
+    # --- Generate and verify ---------------------------------------------------------------------------
+    def _write(
+        self,
+        one: _Found,
+        understood: Understanding,
+        context: AnswerContext,
+        writing: _Writing,
+        cancelled: Callable[[], bool],
+    ) -> bool:
+        """Write the answer to one question. False when nothing survived verification."""
+        request = _request(one, understood, context)
+        for engine in dict.fromkeys([self._engine, self._fallback]):
+            before = len(writing.text)
+            generation = engine.generate(request)
+            for sentence in _sentences(iter(generation), cancelled, generation.cancel):
+                checked = check(sentence, one.passages, trusted=engine is self._fallback)
+                writing.checked.append(checked.card())
+                if checked.kept:
+                    self._say(checked, one, writing, first=len(writing.text) == before)
+            writing.results.append(generation.result)
+            if len(writing.text) > before:
+                return True
+        return False
+
+    def _say(self, checked: Checked, one: _Found, writing: _Writing, *, first: bool) -> None:
+        numbers = {index + 1: writing.number_of(one.result.hits[index]) for index in checked.passages}
+        text = checked.renumbered(numbers)
+        writing.say(text.lstrip() if first else checked.gap + text.lstrip())
+
+
+def _passage(number: int, hit: Hit) -> ContextPassage:
+    return ContextPassage(
+        number=number, title=hit.title, heading=" › ".join(hit.heading_path), text=hit.text, updated=hit.updated
+    )
+
+
+def _request(one: _Found, understood: Understanding, context: AnswerContext) -> GenerationRequest:
+    turns = (*context.history, Turn("customer", one.part.text))
+    return GenerationRequest(
+        turns=tuple(GenerationTurn(turn.role, turn.text) for turn in turns),
+        question=one.part.query,
+        passages=one.passages,
+        language=understood.language,
+        company=context.company,
+    )
+
+
+def _sentences(pieces: Iterator[str], cancelled: Callable[[], bool], cancel: Callable[[], None]) -> Iterator[str]:
+    """Whole sentences of a running generation. Raises Cancelled after telling the engine."""
+    stream = StreamedSentences()
+    for piece in pieces:
+        if cancelled():
+            cancel()
+            raise Cancelled
+        yield from stream.feed(piece)
+    yield from stream.flush()
+
+
+def _card(found: Sequence[_Found], understood: Understanding) -> dict[str, Any]:
+    return {
+        "language": understood.language,
+        "orders": understood.orders,
+        "questions": [
+            {
+                "text": one.part.text,
+                "query": one.part.query,
+                "confidence": one.evidence.confidence,
+                "features": one.evidence.features,
+                "missing": list(one.evidence.missing),
+                "reasons": list(one.evidence.reasons),
+                "search_ms": one.result.milliseconds,
+                "passages": [
+                    {
+                        "passage_id": hit.passage_id,
+                        "document_id": hit.document_id,
+                        "title": hit.title,
+                        "heading": " › ".join(hit.heading_path),
+                        "score": round(hit.score, 4),
+                        "dense": hit.dense,
+                        "lexical": hit.lexical,
+                    }
+                    for hit in one.result.hits
+                ],
+            }
+            for one in found
+        ],
+    }

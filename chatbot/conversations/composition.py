@@ -1,0 +1,32 @@
+"""Puts the answerer together from settings: the active index, the configured engine, the extractive floor.
+
+Heavy: imports the index; a model is loaded at the first answer. Task bodies and commands only.
+"""
+
+import logging
+
+from chatbot.conversations.answering import Answerer
+from finetune.engine_pool import get_engine
+from finetune.engines.extractive import ExtractiveEngine
+from finetune.records import Engine
+from retrieval.search import get_searcher
+
+logger = logging.getLogger(__name__)
+
+
+def build_answerer(*, patience: float = 0.0) -> Answerer:
+    """An answerer for this process. While the engine cannot be loaded, the extractive floor answers.
+
+    `patience` is how many seconds to wait for the model to load; servers do not wait, commands do.
+    """
+    searcher = get_searcher()
+    floor = ExtractiveEngine(similarity=searcher.similarity)
+    serving = get_engine(floor)
+    engine: Engine = serving
+    if serving.status().configured == "extractive":
+        engine = floor
+    elif patience:
+        status = serving.wait_until_settled(patience)
+        if status.state != "ready":
+            logger.error("The extractive engine answers. %s", status.problem or "The model is still loading.")
+    return Answerer(searcher=searcher, engine=engine, fallback=floor)

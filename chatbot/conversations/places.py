@@ -1,0 +1,171 @@
+"""Countries and regions under the names customers use, so that "to Germany" is not answered with the prices for France.
+
+Pure. Cities are not listed: a capital letter makes them names, which are compared as they are.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+# One row per country: code, then every form. Adjectives are left out on purpose ("French press", "German shepherd").
+_ROWS: Final = """
+us|united states|usa|u.s.a.|u.s.|the states|america|united states of america|美国|美國|vereinigte staaten|états-unis|estados unidos
+ca|canada|加拿大|kanada|canadá
+mx|mexico|墨西哥|mexiko|mexique|méxico
+br|brazil|brasil|巴西|brasilien|brésil
+ar|argentina|阿根廷|argentinien|argentine
+cl|chile|智利|chili
+co|colombia|哥伦比亚|kolumbien|colombie
+pe|peru|秘鲁|perú|pérou
+gb|united kingdom|uk|u.k.|great britain|britain|england|scotland|wales|英国|英國|großbritannien|royaume-uni|reino unido
+ie|ireland|爱尔兰|irland|irlande|irlanda
+de|germany|德国|德國|deutschland|allemagne|alemania
+fr|france|法国|法國|frankreich|francia
+es|spain|西班牙|spanien|espagne|españa
+pt|portugal|葡萄牙
+it|italy|意大利|italien|italie|italia
+nl|netherlands|holland|荷兰|niederlande|pays-bas|países bajos
+be|belgium|比利时|belgien|belgique|bélgica
+lu|luxembourg|卢森堡|luxemburg|luxemburgo
+at|austria|奥地利|österreich|autriche
+ch|switzerland|瑞士|schweiz|suisse|suiza
+li|liechtenstein|列支敦士登
+dk|denmark|丹麦|dänemark|danemark|dinamarca
+se|sweden|瑞典|schweden|suède|suecia
+no|norway|挪威|norwegen|norvège|noruega
+fi|finland|芬兰|finnland|finlande|finlandia
+is|iceland|冰岛|islande|islandia
+pl|poland|波兰|polen|pologne|polonia
+cz|czech republic|czechia|捷克|tschechien|tchéquie|chequia
+sk|slovakia|斯洛伐克|slowakei|slovaquie|eslovaquia
+hu|hungary|匈牙利|ungarn|hongrie|hungría
+ro|romania|罗马尼亚|rumänien|roumanie|rumania
+bg|bulgaria|保加利亚|bulgarien|bulgarie
+gr|greece|希腊|griechenland|grèce|grecia
+hr|croatia|克罗地亚|kroatien|croatie|croacia
+si|slovenia|斯洛文尼亚|slowenien|slovénie|eslovenia
+ee|estonia|爱沙尼亚|estland|estonie
+lv|latvia|拉脱维亚|lettland|lettonie|letonia
+lt|lithuania|立陶宛|litauen|lituanie|lituania
+mt|malta|马耳他|malte
+cy|cyprus|塞浦路斯|zypern|chypre|chipre
+ua|ukraine|乌克兰|ucrania
+ru|russia|俄罗斯|russland|russie|rusia
+tr|türkiye|土耳其|türkei|turquie|turquía
+rs|serbia|塞尔维亚|serbien|serbie
+il|israel|以色列|israël
+ae|united arab emirates|uae|dubai|阿联酋|迪拜
+sa|saudi arabia|沙特
+eg|egypt|埃及|ägypten|égypte|egipto
+ma|morocco|摩洛哥|marokko|maroc|marruecos
+za|south africa|南非|südafrika|afrique du sud|sudáfrica
+ng|nigeria|尼日利亚
+ke|kenya|肯尼亚|kenia
+in|india|印度|indien|inde
+pk|pakistan|巴基斯坦
+bd|bangladesh|孟加拉国
+cn|china|mainland china|中国|中國|中国大陆|国内|chine
+hk|hong kong|香港|hongkong
+mo|macau|macao|澳门|澳門
+tw|taiwan|台湾|臺灣|taïwan
+jp|japan|日本|japon|japón
+kr|south korea|korea|韩国|韓國|südkorea|corée|corea
+sg|singapore|新加坡|singapur|singapour
+my|malaysia|马来西亚
+th|thailand|泰国|泰國|thaïlande|tailandia
+vn|vietnam|越南
+id|indonesia|印度尼西亚|印尼
+ph|philippines|菲律宾|philippinen|filipinas
+au|australia|澳大利亚|澳洲|australien|australie
+nz|new zealand|新西兰|紐西蘭|neuseeland|nouvelle-zélande|nueva zelanda
+"""
+_EU: Final = frozenset(
+    [
+        "de",
+        "fr",
+        "es",
+        "pt",
+        "it",
+        "nl",
+        "be",
+        "lu",
+        "at",
+        "dk",
+        "se",
+        "fi",
+        "pl",
+        "cz",
+        "sk",
+        "hu",
+        "ro",
+        "bg",
+        "gr",
+        "hr",
+        "si",
+        "ee",
+        "lv",
+        "lt",
+        "mt",
+        "cy",
+        "ie",
+    ]
+)
+_EUROPE: Final = _EU | frozenset(["gb", "ch", "li", "no", "is", "ua", "rs", "tr", "ru"])
+_REGIONS: Final = (
+    (re.compile(r"\beu\b|\beuropean union\b|欧盟|歐盟|europäische union|union européenne|unión europea", re.I), _EU),
+    (re.compile(r"\beurope\b|\beuropean (?:countries|addresses|orders)\b|欧洲|歐洲|\beuropa\b", re.I), _EUROPE),
+    (re.compile(r"\bnorth america\b|北美", re.I), frozenset({"us", "ca", "mx"})),
+    (re.compile(r"\bscandinavia\b|\bnordic\b|北欧", re.I), frozenset({"se", "no", "dk", "fi", "is"})),
+    (
+        re.compile(r"\basia\b|亚洲|亞洲", re.I),
+        frozenset(["cn", "hk", "mo", "tw", "jp", "kr", "sg", "my", "th", "vn", "id", "ph", "in"]),
+    ),
+    (re.compile(r"\blatin america\b|\bsouth america\b|南美", re.I), frozenset(["mx", "br", "ar", "cl", "co", "pe"])),
+)
+EVERYWHERE: Final = re.compile(
+    r"\b(?:world-?wide|all (?:other )?countries|any country|every country|everywhere(?: else)?|anywhere|(?:all |any )?other (?:countries|destinations)|rest of the world|"
+    r"countries (?:not|that are not)|not (?:ship|deliver|sell) (?:\w+ ){0,2}(?:abroad|internationally|outside)|only (?:ship|deliver|sell|send)|(?:ship|deliver|sell|send) only|internationally)\b"
+    r"|全球|世界各地|其他国家|所有国家|其他地区|仅配送|只配送|只发|海外均",
+    re.I,
+)
+
+
+@lru_cache(maxsize=1)
+def _pattern() -> tuple[re.Pattern[str], dict[str, str]]:
+    codes: dict[str, str] = {}
+    for row in _ROWS.strip().splitlines():
+        code, *forms = row.split("|")
+        for form in forms:
+            codes[form] = code
+    forms = sorted((re.escape(form) for form in codes), key=len, reverse=True)
+    latin = "|".join(form for form in forms if form.isascii() or not re.search(r"[\u4e00-\u9fff]", form))
+    chinese = "|".join(form for form in forms if re.search(r"[\u4e00-\u9fff]", form))
+    return re.compile(rf"(?<![a-zà-ÿ])(?:{latin})(?![a-zà-ÿ])|{chinese}"), codes
+
+
+@lru_cache(maxsize=8192)
+def countries(text: str) -> frozenset[str]:
+    """ISO codes of the countries that a text names. "US" counts only in capitals: "us" is a pronoun."""
+    pattern, codes = _pattern()
+    found = {codes[match[0]] for match in pattern.finditer(text.casefold())}
+    if re.search(r"\bUS\b", text):
+        found.add("us")
+    return frozenset(found)
+
+
+@lru_cache(maxsize=8192)
+def covered(text: str) -> frozenset[str]:
+    """Countries that a passage speaks of, by name or through a region ("EU")."""
+    found = set(countries(text))
+    for pattern, members in _REGIONS:
+        if pattern.search(text):
+            found |= members
+    return frozenset(found)
+
+
+def mentions(text: str) -> list[tuple[int, int]]:
+    """Where countries are named, as (start, end) in `text`."""
+    folded = text.casefold()
+    if len(folded) != len(text):
+        return []
+    return [match.span() for match in _pattern()[0].finditer(folded)]

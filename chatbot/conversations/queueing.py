@@ -1,0 +1,22 @@
+"""Rings the bell for a reply job. The row is the queue: when the broker is away, `reconcile` finds the row."""
+
+import logging
+from functools import partial
+
+from django.db import transaction
+
+logger = logging.getLogger(__name__)
+
+
+def enqueue(job_id: int) -> None:
+    """Ask a worker to look at the job now. Never raises: a lost ring only costs time."""
+    from chatbot.conversations.tasks import reply_to_message
+
+    try:
+        reply_to_message.apply_async(args=(job_id,), retry=False)
+    except Exception as error:  # noqa: BLE001 - brokers fail in many ways, and none of them loses the job
+        logger.warning("Reply job %d waits for the next reconcile: the broker did not take it (%s).", job_id, error)
+
+
+def enqueue_on_commit(job_id: int) -> None:
+    transaction.on_commit(partial(enqueue, job_id))

@@ -1,0 +1,142 @@
+"""Answers one claimed job: from rows to `answering`, and from its Answer back to rows.
+
+The database connection is given back while the model writes, so that many answers share a small pool.
+"""
+
+import logging
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+from django.db import connections
+
+from chatbot.conversations import jobs, publishing, services, streams
+from chatbot.conversations.events import StreamStatus
+from chatbot.conversations.models import AnswerCard, Citation, Message
+
+if TYPE_CHECKING:
+    from chatbot.conversations.answering import Answer, AnswerContext, Answerer
+    from retrieval.records import Turn
+
+logger = logging.getLogger(__name__)
+
+HISTORY_TURNS: Final = 12
+_KINDS: Final = {"abstain": Message.Kind.ABSTAIN, "handoff": Message.Kind.ABSTAIN, "clarify": Message.Kind.CLARIFY}
+
+
+@cache
+def answerer() -> "Answerer":
+    """This process's answerer; loads index and engine at the first call."""
+    from chatbot.conversations.composition import build_answerer
+
+    return build_answerer()
+
+
+def warm_up() -> None:
+    """Answer a question to nobody, so that model, index and vectors are in memory before the first customer asks."""
+    from chatbot.conversations.answering import AnswerContext
+
+    answerer().answer(AnswerContext(question="What can you help me with today, and where are you?"))
+
+
+def run(job_id: int) -> None:
+    """Claim and answer the job. Whatever happens, the job ends answered, given back, or handed to a person."""
+    claim = jobs.claim(job_id=job_id)
+    if claim is None:
+        return
+    writer = streams.StreamWriter(conversation_id=claim.conversation.pk, job_id=claim.job_id, attempt=claim.attempt)
+    with jobs.held(claim):
+        try:
+            answer = _answer(claim, writer)
+        except Exception as error:  # Cancelled among them
+            if claim.lost.is_set():
+                _dropped(claim, writer)
+                return
+            logger.exception("Reply job %d failed on attempt %d.", claim.job_id, claim.attempt)
+            writer.close()
+            jobs.release(claim=claim, error=f"{type(error).__name__}: {error}", delay_seconds=2.0**claim.attempt)
+            return
+        writer.close()
+        if not jobs.finish(claim=claim, reply=_reply(answer)):
+            _dropped(claim, writer)
+
+
+def _dropped(claim: jobs.Claim, writer: streams.StreamWriter) -> None:
+    writer.close()
+    publishing.publish(claim.conversation.pk, StreamStatus(job=claim.job_id, attempt=claim.attempt, stage="dropped"))
+
+
+def _answer(claim: jobs.Claim, writer: streams.StreamWriter) -> "Answer":
+    context = _context(claim)
+    writer.stage("searching")
+    deadline = time.monotonic() + settings.REPLY_TIMEOUT_SECONDS
+
+    def stage(name: str) -> None:
+        if name == "writing":
+            connections.close_all()
+        writer.stage(name)
+
+    def cancelled() -> bool:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no answer within {settings.REPLY_TIMEOUT_SECONDS} s")
+        return claim.lost.is_set()
+
+    return answerer().answer(context, emit=writer.write, stage=stage, cancelled=cancelled)
+
+
+def _context(claim: jobs.Claim) -> "AnswerContext":
+    from chatbot.conversations.answering import AnswerContext
+
+    conversation = claim.conversation
+    inbox = conversation.inbox
+    return AnswerContext(
+        question="\n".join(message.text for message in claim.messages),
+        history=_history(claim),
+        language=inbox.language or conversation.language,
+        company=inbox.company or inbox.title or inbox.name,
+        collections=frozenset(inbox.collections) or None,
+        abstentions=conversation.abstentions,
+    )
+
+
+def _history(claim: jobs.Claim) -> "tuple[Turn, ...]":
+    """Everything said besides the messages to answer, also what the bot said after they were written."""
+    from retrieval.records import Turn
+
+    rows = Message.objects.filter(conversation=claim.conversation).exclude(role=Message.Role.NOTICE)
+    rows = rows.exclude(pk__in=[message.pk for message in claim.messages])
+    newest = list(rows.order_by("-seq").values_list("role", "text")[:HISTORY_TURNS])
+    return tuple(
+        Turn("customer" if role == Message.Role.CUSTOMER else "agent", text) for role, text in reversed(newest)
+    )
+
+
+def _reply(answer: "Answer") -> services.BotReply:
+    return services.BotReply(
+        text=answer.text,
+        kind=_KINDS.get(answer.decision, Message.Kind.TEXT),
+        offer_person=answer.offer_person,
+        hand_off=("asked" if answer.card.get("person_asked") else "abstained") if answer.decision == "handoff" else "",
+        citations=tuple(
+            Citation(
+                number=source.number,
+                passage_id=source.passage_id,
+                document_id=source.document_id,
+                title=source.title[:500],
+                heading=source.heading[:500],
+                url=source.url[:2000],
+                text=source.text,
+            )
+            for source in answer.sources
+        ),
+        card=AnswerCard(
+            decision=answer.decision[:12],
+            confidence=answer.confidence,
+            engine=answer.engine[:40],
+            adapter=answer.adapter[:64],
+            index_version=answer.index_version[:64],
+            prompt_digest=answer.prompt_digest[:64],
+            data=answer.card,
+        ),
+    )

@@ -1,0 +1,103 @@
+"""Reads of the conversation domain: rows to what a socket or a page shows. Writes nothing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+
+from chatbot.conversations import events, streams
+from chatbot.conversations.models import Contact, Conversation, Inbox, Message, ReplyJob
+
+ACTIVE_JOBS = (ReplyJob.State.QUEUED, ReplyJob.State.RUNNING)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that a client lacks after `last_seq`."""
+
+    state: str
+    last_seq: int
+    messages: tuple[events.MessageOut, ...]
+    stream: events.StreamOut | None
+    busy: bool
+
+
+def active_inbox(*, key: str) -> Inbox | None:
+    return Inbox.objects.filter(key=key, active=True).first()
+
+
+def latest_conversation(*, contact_id: int) -> Conversation | None:
+    return Conversation.objects.filter(contact_id=contact_id).order_by("-updated_at", "-id").first()
+
+
+def conversation_of(*, contact_id: int, public_id: UUID) -> Conversation | None:
+    """The conversation, only if it is this contact's own."""
+    return Conversation.objects.filter(contact_id=contact_id, public_id=public_id).first()
+
+
+def contact(*, contact_id: int) -> Contact | None:
+    return Contact.objects.select_related("inbox").filter(pk=contact_id).first()
+
+
+def _with_parts(messages: QuerySet[Message]) -> QuerySet[Message]:
+    return messages.select_related("rating", "author").prefetch_related(
+        "citations", Prefetch("answers", queryset=ReplyJob.objects.only("id", "answer_id", "state"))
+    )
+
+
+def message_out(message: Message) -> events.MessageOut:
+    """A message as its customer sees it. Expects the rows that `_with_parts` fetches, or fetches them."""
+    rating = getattr(message, "rating", None)
+    job = next((row.pk for row in message.answers.all() if row.state == ReplyJob.State.DONE), None)
+    return events.MessageOut(
+        seq=message.seq,
+        client_id=message.client_id,
+        role=message.role,
+        kind=message.kind,
+        text=message.text,
+        author=message.author.get_short_name() or message.author.get_username() if message.author else "",
+        citations=tuple(
+            events.CitationOut(number=c.number, title=c.title, heading=c.heading, url=c.url, text=c.text)
+            for c in message.citations.all()
+        ),
+        offer_person=message.offer_person,
+        rating=rating.value if rating else 0,
+        created_at=message.created_at.isoformat(),
+        job=job,
+    )
+
+
+def messages_out(messages: Iterable[Message]) -> list[events.MessageOut]:
+    return [message_out(message) for message in messages]
+
+
+def messages_after(*, conversation_id: int, seq: int, limit: int = 500) -> list[events.MessageOut]:
+    """Messages numbered above `seq`, in order. A longer row than `limit` is cut at its end: ask again."""
+    rows = Message.objects.filter(conversation_id=conversation_id, seq__gt=seq).order_by("seq")[:limit]
+    return messages_out(_with_parts(rows))
+
+
+def snapshot(*, conversation_id: int, last_seq: int, limit: int = 500) -> Snapshot:
+    """What a client that has everything up to `last_seq` lacks. A long history gives its newest `limit` messages."""
+    conversation = Conversation.objects.get(pk=conversation_id)
+    first = max(last_seq, conversation.last_seq - limit)
+    # The stream is read before the messages: an answer that ends in between is then shown as a message,
+    # and the stale stream is dropped below.
+    stream = streams.current(conversation_id=conversation_id)
+    messages = tuple(messages_after(conversation_id=conversation_id, seq=first, limit=limit))
+    jobs = list(ReplyJob.objects.filter(conversation_id=conversation_id, state__in=ACTIVE_JOBS))
+    if stream and not any(job.pk == stream.job and job.state == ReplyJob.State.RUNNING for job in jobs):
+        stream = None
+    return Snapshot(
+        state=conversation.state,
+        last_seq=messages[-1].seq if messages else conversation.last_seq,
+        messages=messages,
+        stream=stream,
+        busy=bool(jobs),
+    )
+
+
+def busy(*, conversation_id: int) -> bool:
+    """Whether the bot owes this conversation an answer."""
+    return ReplyJob.objects.filter(conversation_id=conversation_id, state__in=ACTIVE_JOBS).exists()

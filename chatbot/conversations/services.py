@@ -1,0 +1,321 @@
+"""Writes of the conversation domain. Each function is one transaction; it publishes and enqueues after commit.
+
+The state machine decides (`transitions.py`), this module carries out. Lock order: conversation, then jobs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from chatbot.accounts.models import User
+from chatbot.conversations import events, publishing, queueing, selectors, streams, transitions
+from chatbot.conversations.models import AnswerCard, Citation, Contact, Conversation, Inbox, Message, Rating, ReplyJob
+from chatbot.conversations.transitions import Effect, Event, State
+
+CONTEXT_MAX_KEYS: Final = 40
+
+
+class Refusal(Exception):
+    """The request cannot be done; `code` is for programs and `message` says to people what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Posted:
+    """`created` is False when this client_id had been posted before; `message_out` is then the first one."""
+
+    message_out: events.MessageOut
+    created: bool
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A message about to be appended."""
+
+    role: str
+    text: str
+    kind: str = Message.Kind.TEXT
+    client_id: str | None = None
+    author: User | None = None
+    offer_person: bool = False
+    citations: Sequence[Citation] = field(default_factory=tuple)
+    card: AnswerCard | None = None
+
+
+# --- Starting ---------------------------------------------------------------------------------------
+def open_conversation(*, inbox: Inbox, contact: Contact, language: str = "", page_url: str = "") -> Conversation:
+    if contact.inbox_id != inbox.pk:
+        raise Refusal("not_found", _("This conversation does not exist."))
+    return Conversation.objects.create(inbox=inbox, contact=contact, language=language[:16], page_url=page_url[:2000])
+
+
+# --- Customer ---------------------------------------------------------------------------------------
+def clean_text(text: str) -> str:
+    """The text without what no person writes (NUL and other control characters). Raises Refusal."""
+    cleaned = "".join(c for c in text if c in "\n\t" or (ord(c) >= 32 and ord(c) != 127)).strip()
+    cleaned = cleaned.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if not cleaned:
+        raise Refusal("empty_message", _("Please write something first."))
+    limit: int = settings.MESSAGE_MAX_CHARS
+    if len(cleaned) > limit:
+        raise Refusal(
+            "message_too_long",
+            _("This message has %(length)d characters; please send at most %(limit)d at a time.")
+            % {"length": len(cleaned), "limit": limit},
+        )
+    return cleaned
+
+
+@transaction.atomic
+def post_customer_message(*, conversation_id: int, client_id: str, text: str) -> Posted:
+    """Keep one customer message, once per `client_id`, and let the bot answer when it is the bot's turn.
+
+    Raises Refusal for an empty or overlong text.
+    """
+    conversation = _locked(conversation_id)
+    known = Message.objects.filter(conversation=conversation, client_id=client_id).first()
+    if known is not None:
+        return Posted(selectors.message_out(known), created=False)
+    draft = Draft(role=Message.Role.CUSTOMER, text=clean_text(text), client_id=client_id)
+    message, shown = _append(conversation, draft)
+    if conversation.inbox.mode != Inbox.Mode.AUTO and conversation.state == State.BOT:
+        _apply(conversation, Event.PERSON_ASKED, reason="inbox_mode")
+    else:
+        _apply(conversation, Event.CUSTOMER_WROTE, trigger=message)
+    return Posted(shown, created=True)
+
+
+@transaction.atomic
+def ask_person(*, conversation_id: int, reason: str = "asked") -> None:
+    """The customer wants a person. Asking again changes nothing."""
+    _apply(_locked(conversation_id), Event.PERSON_ASKED, reason=reason)
+
+
+@transaction.atomic
+def cancel_person(*, conversation_id: int) -> None:
+    """The customer waits no longer and goes back to the bot. Means nothing once an agent is there."""
+    conversation = _locked(conversation_id)
+    if conversation.state == State.WAITING:
+        _apply(conversation, Event.CUSTOMER_WENT_BACK)
+
+
+@transaction.atomic
+def rate(*, conversation_id: int, seq: int, value: int, comment: str = "") -> None:
+    """Keep a thumbs up (1) or down (-1) on a bot or agent message; 0 takes it back. Raises Refusal."""
+    message = Message.objects.filter(
+        conversation_id=conversation_id, seq=seq, role__in=[Message.Role.BOT, Message.Role.AGENT]
+    ).first()
+    if message is None or value not in (-1, 0, 1):
+        raise Refusal("not_found", _("This message cannot be rated."))
+    if value == 0:
+        Rating.objects.filter(message=message).delete()
+    else:
+        Rating.objects.update_or_create(message=message, defaults={"value": value, "comment": comment[:2000]})
+    publishing.publish_on_commit(conversation_id, events.RatingOut(seq=seq, value=value))
+
+
+def mark_seen(*, conversation_id: int, seq: int) -> None:
+    Conversation.objects.filter(pk=conversation_id, customer_seen_seq__lt=seq, last_seq__gte=seq).update(
+        customer_seen_seq=seq
+    )
+
+
+def set_context(*, contact_id: int, data: dict[str, Any]) -> None:
+    """Keep what the host page says about the visitor: at most 40 short values, newest wins."""
+    contact = Contact.objects.get(pk=contact_id)
+    merged = {**contact.context, **{k: v[:500] if isinstance(v, str) else v for k, v in data.items()}}
+    contact.context = dict(list(merged.items())[-CONTEXT_MAX_KEYS:])
+    contact.save(update_fields=["context"])
+
+
+# --- Agents -----------------------------------------------------------------------------------------
+@transaction.atomic
+def take(*, conversation_id: int, agent: User) -> None:
+    conversation = _locked(conversation_id)
+    _apply(conversation, Event.AGENT_TOOK, agent=agent)
+
+
+@transaction.atomic
+def reply(*, conversation_id: int, agent: User, client_id: str, text: str) -> Posted:
+    """An agent's public reply, once per `client_id`. The agent takes the conversation with it."""
+    conversation = _locked(conversation_id)
+    known = Message.objects.filter(conversation=conversation, client_id=client_id).first()
+    if known is not None:
+        return Posted(selectors.message_out(known), created=False)
+    text = clean_text(text)
+    _apply(conversation, Event.AGENT_WROTE, agent=agent)
+    draft = Draft(role=Message.Role.AGENT, text=text, client_id=client_id, author=agent)
+    return Posted(_append(conversation, draft)[1], created=True)
+
+
+@transaction.atomic
+def give_back(*, conversation_id: int) -> None:
+    _apply(_locked(conversation_id), Event.AGENT_GAVE_BACK)
+
+
+@transaction.atomic
+def resolve(*, conversation_id: int) -> None:
+    _apply(_locked(conversation_id), Event.RESOLVED)
+
+
+# --- The bot ----------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class BotReply:
+    """What a finished job wants written: the message's parts, and whether the bot gives up with it."""
+
+    text: str
+    kind: str
+    offer_person: bool
+    hand_off: str
+    """Reason of a handoff, empty for none."""
+    citations: Sequence[Citation]
+    card: AnswerCard
+
+
+def post_bot_reply(*, conversation: Conversation, reply: BotReply) -> tuple[Message, events.MessageOut]:
+    """Append the bot's message. The caller holds the conversation's lock in a transaction and publishes it."""
+    message, shown = _append(
+        conversation,
+        Draft(
+            role=Message.Role.BOT,
+            text=reply.text,
+            kind=reply.kind,
+            offer_person=reply.offer_person,
+            citations=reply.citations,
+            card=reply.card,
+        ),
+        publish=False,
+    )
+    abstained = reply.kind == Message.Kind.ABSTAIN
+    conversation.abstentions = conversation.abstentions + 1 if abstained else 0
+    conversation.save(update_fields=["abstentions", "updated_at"])
+    return message, shown
+
+
+def give_up(*, conversation: Conversation, reason: str) -> None:
+    """The bot hands the conversation to people. The caller holds the lock in a transaction."""
+    _apply(conversation, Event.BOT_GAVE_UP, reason=reason)
+
+
+# --- Carrying out ------------------------------------------------------------------------------------
+def _locked(conversation_id: int) -> Conversation:
+    return (
+        Conversation.objects.select_for_update(of=("self",)).select_related("inbox", "contact").get(pk=conversation_id)
+    )
+
+
+def lock(*, conversation_id: int) -> Conversation:
+    """The conversation's row, locked until the end of the caller's transaction."""
+    return _locked(conversation_id)
+
+
+def _append(conversation: Conversation, draft: Draft, *, publish: bool = True) -> tuple[Message, events.MessageOut]:
+    conversation.last_seq += 1
+    conversation.save(update_fields=["last_seq", "updated_at"])
+    message = Message.objects.create(
+        conversation=conversation,
+        seq=conversation.last_seq,
+        client_id=draft.client_id,
+        role=draft.role,
+        kind=draft.kind,
+        text=draft.text,
+        author=draft.author,
+        offer_person=draft.offer_person,
+    )
+    for citation in draft.citations:
+        citation.message = message
+    Citation.objects.bulk_create(draft.citations)
+    if draft.card is not None:
+        draft.card.message = message
+        draft.card.save()
+    shown = selectors.message_out(message)
+    if publish:
+        publishing.publish_on_commit(conversation.pk, shown)
+    return message, shown
+
+
+def _apply(
+    conversation: Conversation,
+    event: Event,
+    *,
+    trigger: Message | None = None,
+    agent: User | None = None,
+    reason: str = "",
+) -> None:
+    before = State(conversation.state)
+    try:
+        transition = transitions.decide(before, event)
+    except transitions.Refused as refused:
+        raise Refusal("not_now", _("This is not possible in the conversation's present state.")) from refused
+    _move(conversation, before, transition.to, agent=agent, reason=reason)
+    for effect in transition.effects:
+        _carry_out(effect, conversation, trigger)
+
+
+def _move(conversation: Conversation, before: State, after: State, *, agent: User | None, reason: str) -> None:
+    if agent is not None:
+        conversation.assignee = agent
+    if before != after:
+        now: datetime = timezone.now()
+        conversation.state = after
+        conversation.waiting_since = now if after is State.WAITING else None
+        conversation.resolved_at = now if after is State.RESOLVED else None
+        if after is State.WAITING:
+            conversation.handoff_reason = reason[:40]
+        if after is State.BOT:
+            conversation.abstentions = 0
+            conversation.assignee = None
+        publishing.publish_on_commit(conversation.pk, events.StateOut.model_validate({"state": str(after)}))
+    conversation.save()
+
+
+def _carry_out(effect: Effect, conversation: Conversation, trigger: Message | None) -> None:
+    match effect:
+        case Effect.QUEUE_REPLY:
+            if trigger is not None:
+                job = ReplyJob.objects.create(conversation=conversation, trigger=trigger)
+                queueing.enqueue_on_commit(job.pk)
+        case Effect.CANCEL_REPLIES:
+            _cancel_replies(conversation)
+        case _:
+            _notice(conversation, effect)
+
+
+def _cancel_replies(conversation: Conversation) -> None:
+    active = ReplyJob.objects.filter(conversation=conversation, state__in=selectors.ACTIVE_JOBS)
+    for job in active:
+        if job.state == ReplyJob.State.RUNNING:
+            publishing.publish_on_commit(
+                conversation.pk, events.StreamStatus(job=job.pk, attempt=job.attempt, stage="dropped")
+            )
+    if active.update(state=ReplyJob.State.CANCELLED, finished_at=timezone.now()):
+        transaction.on_commit(lambda: streams.forget(conversation_id=conversation.pk))
+
+
+def _notice(conversation: Conversation, effect: Effect) -> None:
+    with translation.override(language_of(conversation)):
+        texts = {
+            Effect.NOTICE_HANDOFF: _("A person from our team will take over here. You can keep writing meanwhile."),
+            Effect.NOTICE_BOT_AGAIN: _("You are talking to the assistant again."),
+            Effect.NOTICE_AGENT_JOINED: _("%(name)s has joined the conversation.")
+            % {"name": conversation.assignee.get_short_name() or _("A colleague") if conversation.assignee else ""},
+            Effect.NOTICE_RESOLVED: _("This conversation has been closed. Write again to reopen it."),
+        }
+        kind = Message.Kind.HANDOFF if effect is Effect.NOTICE_HANDOFF else Message.Kind.STATE
+        _append(conversation, Draft(role=Message.Role.NOTICE, text=texts[effect], kind=kind))
+
+
+def language_of(conversation: Conversation) -> str:
+    """The catalogue for the product's own words in this conversation."""
+    language = (conversation.inbox.language or conversation.language or settings.LANGUAGE_CODE).lower()
+    return "zh-hans" if language.startswith("zh") else language.split("-")[0] or settings.LANGUAGE_CODE

@@ -1,0 +1,19 @@
+"""Celery's doors into the domain (queue `replies`, run by a *threads* pool: a model never survives a fork)."""
+
+from celery import shared_task
+
+
+@shared_task(queue="replies", ignore_result=True, acks_late=False)
+def reply_to_message(job_id: int) -> None:
+    """Answer one reply job. Safe to run twice, at once or later: the row's claim decides."""
+    from chatbot.conversations import replying
+
+    replying.run(job_id)
+
+
+@shared_task(queue="replies", ignore_result=True, expires=30)
+def reconcile() -> None:
+    """Put back what dead workers held, and ring for what is due."""
+    from chatbot.conversations import jobs
+
+    jobs.recover()

@@ -1,0 +1,116 @@
+"""Checks each sentence of an answer against the passages before anybody sees it. Pure.
+
+A sentence stays when a passage supports it and its numbers, dates, names and addresses stand there too; else it is
+cut. Citation marks that point nowhere are removed, and a supported sentence without one gets that of its passage.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from finetune.records import ContextPassage
+from finetune.support import citation_marks, sentences, support, without_marks
+from finetune.terms import is_cjk
+
+_MARK: Final = re.compile(r"\s*\[(\d{1,3})\]")
+_END: Final = re.compile(r"[.!?。！？…]+[\"'”’»)）」]*$")
+_ADDRESS: Final = re.compile(r"https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.[\w.]+")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A judged sentence. `passages` are indexes of those it rests on; `gap` separates it from the one before."""
+
+    text: str
+    kept: bool
+    score: float
+    passages: tuple[int, ...]
+    reason: str = ""
+    gap: str = " "
+
+    def renumbered(self, numbers: Mapping[int, int]) -> str:
+        """The sentence with the passages' numbers exchanged for the answer's own; unknown marks vanish."""
+
+        def exchange(match: re.Match[str]) -> str:
+            number = numbers.get(int(match[1]))
+            return "" if number is None else match[0].replace(match[1], str(number))
+
+        return _MARK.sub(exchange, self.text)
+
+    def card(self) -> dict[str, Any]:
+        return {
+            "text": without_marks(self.text).strip(),
+            "kept": self.kept,
+            "support": self.score,
+            "passages": [index + 1 for index in self.passages],
+            "reason": self.reason,
+        }
+
+
+def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = False) -> Checked:
+    """Judge one sentence. `trusted`: cut out of the passages by our own code, so only its marks are resolved."""
+    gap = "\n\n" if sentence.startswith("\n\n") else "\n" if sentence.startswith("\n") else " "
+    gap = "" if gap == " " and is_cjk(sentence) else gap
+    marks = tuple(dict.fromkeys(mark - 1 for mark in citation_marks(sentence) if 0 < mark <= len(passages)))
+    texts = [passage.text for passage in passages]
+    found = support(sentence, texts, titles=[f"{passage.title} {passage.heading}" for passage in passages])
+    if trusted and marks:
+        return Checked(sentence.strip(), True, max(found.score, 0.98), marks, gap=gap)
+    stray = [address for address in _ADDRESS.findall(sentence) if not any(address in text for text in texts)]
+    reason = _reason(found.supported, bool(found.facts), bool(found.names), found.contradicted, bool(stray))
+    if reason or found.passage < 0:
+        return Checked(sentence.strip(), False, found.score, marks, reason or "nothing supports it", gap)
+    own = support(sentence, [texts[index] for index in marks]) if marks else None
+    if own is not None and own.supported:
+        return Checked(sentence.strip(), True, found.score, marks, gap=gap)
+    bare = without_marks(sentence).strip()
+    return Checked(_marked(bare, found.passage + 1), True, found.score, (found.passage,), gap=gap)
+
+
+def _reason(supported: bool, facts: bool, names: bool, contradicted: bool, stray: bool) -> str:
+    if stray:
+        return "an address that no passage holds"
+    if facts:
+        return "a number, date or amount that no passage holds there"
+    if names:
+        return "a name that no passage holds"
+    if contradicted:
+        return "a passage says the opposite"
+    return "" if supported else "no passage supports it"
+
+
+def _marked(sentence: str, number: int) -> str:
+    end = _END.search(sentence)
+    space = "" if is_cjk(sentence) else " "
+    if end is None:
+        return f"{sentence}{space}[{number}]"
+    return f"{sentence[: end.start()]}{space}[{number}]{end[0]}"
+
+
+class StreamedSentences:
+    """Cuts a stream into whole sentences as soon as the next one has begun."""
+
+    def __init__(self) -> None:
+        self._waiting = ""
+
+    def feed(self, piece: str) -> Iterator[str]:
+        self._waiting += piece
+        bounds = [match.end() for match in re.finditer(r"[.!?](?=\s+\S)|[。！？](?=\S)|\n+(?=\S)", self._waiting)]
+        for end in reversed(bounds):
+            head, tail = self._waiting[:end], self._waiting[end:]
+            if len(sentences(f"{head.strip()} {tail.strip()}")) > len(sentences(tail.strip())):
+                self._waiting = tail
+                yield from self._whole(head)
+                return
+
+    def flush(self) -> Iterator[str]:
+        head, self._waiting = self._waiting, ""
+        yield from self._whole(head)
+
+    @staticmethod
+    def _whole(text: str) -> Iterator[str]:
+        lead = re.match(r"\s*", text)
+        gap = lead[0] if lead and "\n" in lead[0] else ""
+        for number, sentence in enumerate(sentences(text.strip())):
+            yield gap + sentence if number == 0 else sentence
