@@ -1,0 +1,245 @@
+"""A whole Parley as real processes on free ports, each of which a test may kill at any moment.
+
+`Production`: two web processes, two reply workers, a beat, PostgreSQL and a Redis of its own. `Embedded`: one process.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, *, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+class Process:
+    """One process that can be started, killed and started again; its output goes to a file."""
+
+    def __init__(self, name: str, command: list[str], *, environment: dict[str, str], log: Path) -> None:
+        self.name = name
+        self._command = command
+        self._environment = environment
+        self._log = log
+        self._running: subprocess.Popen[bytes] | None = None
+        self.kills = 0
+
+    def start(self) -> None:
+        with self._log.open("ab") as output:
+            self._running = subprocess.Popen(
+                self._command, cwd=ROOT, env=self._environment, stdout=output, stderr=output, start_new_session=True
+            )
+
+    def kill(self) -> None:
+        """SIGKILL to the whole process group: no handler runs, nothing is flushed."""
+        if self._running is not None:
+            self.kills += 1
+            self._signal(signal.SIGKILL)
+
+    def stop(self) -> int | None:
+        """SIGTERM, then SIGKILL after 10 s. Returns the exit status."""
+        if self._running is None:
+            return None
+        running = self._running
+        self._signal(signal.SIGTERM, wait=False)
+        try:
+            return running.wait(10)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            return None
+
+    def _signal(self, number: int, *, wait: bool = True) -> None:
+        if self._running is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._running.pid, number)
+        if wait:
+            self._running.wait(20)
+
+    def output(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+
+class Stack:
+    """The processes of one installation and how to reach it."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = folder
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", str(folder)),
+            "DATA_DIR": str(folder / "data"),
+            "SECRET_KEY": "f" * 30 + "0123456789abcdefghijklmnopqrstuvwxyz",
+            "OMP_NUM_THREADS": "1",
+            "HF_HUB_OFFLINE": "1",
+            "GENERATOR": "mock",
+            "LOG_LEVEL": "WARNING",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "LIMIT_MESSAGES_PER_VISITOR": "100000/minute",
+            "LIMIT_MESSAGES_PER_ADDRESS": "100000/minute",
+            "LIMIT_MESSAGES_PER_INBOX": "100000/minute",
+            "LIMIT_CONVERSATIONS_PER_ADDRESS": "100000/minute",
+            "LIMIT_CONNECTIONS_PER_ADDRESS": "100000/minute",
+            "REPLY_LEASE_SECONDS": "4",
+            "REPLY_ATTEMPTS": "20",
+            **environment,
+        }
+        self.ports: list[int] = []
+        self.processes: list[Process] = []
+
+    def manage(self, *arguments: str, timeout: float = 300) -> str:
+        run = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if run.returncode:
+            raise RuntimeError(f"manage.py {' '.join(arguments)} failed:\n{run.stdout}\n{run.stderr}")
+        return run.stdout
+
+    def add(self, name: str, *command: str, **environment: str) -> Process:
+        process = Process(
+            name, list(command), environment={**self.environment, **environment}, log=self.folder / f"{name}.log"
+        )
+        self.processes.append(process)
+        return process
+
+    def add_web(self) -> Process:
+        port = free_port()
+        self.ports.append(port)
+        return self.add(f"web{len(self.ports)}", sys.executable, "manage.py", "serve", "--port", str(port))
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+
+
+@contextmanager
+def embedded(folder: Path, **environment: str) -> Iterator[Stack]:
+    """One process on SQLite, with a tiny knowledge base and an inbox that localhost pages may embed."""
+    stack = Stack(folder, **environment)
+    stack.manage("migrate", "-v", "0")
+    seed(stack)
+    web = stack.add_web()
+    try:
+        web.start()
+        wait_for_port(stack.ports[0])
+        yield stack
+    finally:
+        stack.close()
+
+
+@contextmanager
+def production(folder: Path, *, postgres: str, broker: str = "", **environment: str) -> Iterator[Stack]:
+    """Two web processes, two reply workers and a beat on PostgreSQL and a Redis of its own (killable)."""
+    database = f"parley_faults_{os.getpid()}"
+    redis_port = free_port()
+    stack = Stack(
+        folder,
+        DATABASE_URL=f"{postgres.rsplit('/', 1)[0]}/{database}",
+        DATABASE_POOL="12",
+        REDIS_URL=f"redis://127.0.0.1:{redis_port}/0",
+        EMBEDDED="0",
+        **({"BROKER_URL": broker} if broker else {}),
+        **environment,
+    )
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{database}"')  # type: ignore[call-overload]
+    celery = (sys.executable, "-m", "celery", "-A", "chatbot")
+    worker = (
+        *celery,
+        "worker",
+        "-P",
+        "threads",
+        "-c",
+        "24",
+        "-Q",
+        "replies,index",
+        "-l",
+        "WARNING",
+        "--without-gossip",
+    )
+    try:
+        redis = stack.add(
+            "redis",
+            shutil.which("redis-server") or "redis-server",
+            "--port",
+            str(redis_port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            str(folder),
+        )
+        redis.start()
+        wait_for_port(redis_port)
+        stack.manage("migrate", "-v", "0")
+        seed(stack)
+        for _ in range(2):
+            stack.add_web().start()
+        for number in (1, 2):
+            stack.add(f"worker{number}", *worker, "-n", f"worker{number}@faults").start()
+        stack.add("beat", *celery, "beat", "-l", "WARNING", "-s", str(folder / "beat")).start()
+        for port in stack.ports:
+            wait_for_port(port)
+        yield stack
+    finally:
+        stack.close()
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')  # type: ignore[call-overload]
+
+
+SEED = """
+from chatbot.conversations.models import Inbox
+Inbox.objects.get_or_create(key="pk_faults", defaults={"name": "Faults", "company": "Faults", "allowed_origins": ["*"]})
+"""
+
+KNOWLEDGE = """# Refunds
+
+Refunds are paid within 5 days of the parcel's arrival.
+
+# Opening hours
+
+The shop in Lindenstrasse opens at 9:30 and closes at 18:00.
+"""
+
+
+def seed(stack: Stack) -> None:
+    stack.manage("shell", "-c", SEED)
+    document = stack.folder / "knowledge" / "faults.md"
+    document.parent.mkdir(exist_ok=True)
+    document.write_text(KNOWLEDGE)
+    stack.manage("ingest", str(document))
