@@ -52,7 +52,7 @@ def at_page(context: dict[str, Any], number: int) -> str:
     """The present address with another page number."""
     query = context["request"].GET.copy()
     query["page"] = str(number)
-    return "?" + query.urlencode()
+    return f"?{query.urlencode()}"
 
 
 @register.filter(name="bytes")
