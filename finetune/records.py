@@ -37,6 +37,8 @@ class GenerationRequest:
     passages: tuple[ContextPassage, ...]
     language: str = "en"
     company: str = ""
+    lookup: str = ""
+    """Words of the question in the passages' language where that is another; only `extractive` reads it."""
     max_new_tokens: int = 320
     temperature: float = 0.0
     """Passed on by `openai`; the other engines always take the likeliest token (same question, same answer)."""

@@ -204,14 +204,14 @@ def _relevant_rows(corpus: Corpus, questions: Iterable[Question]) -> list[list[f
         by_document.setdefault(doc_id, []).append(row)
     return [
         [
-            frozenset(row for row in by_document.get(gold.doc_id, ()) if _covers(corpus.chunks[row], gold))
+            frozenset(row for row in by_document.get(gold.doc_id, ()) if covers(corpus.chunks[row], gold))
             for gold in question.relevant
         ]
         for question in questions
     ]
 
 
-def _covers(chunk: chunking.Chunk, gold: Gold) -> bool:
+def covers(chunk: chunking.Chunk, gold: Gold) -> bool:
     if gold.start is None or gold.end is None:
         return True
     shared = min(chunk.end, gold.end) - max(chunk.start, gold.start)

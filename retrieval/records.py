@@ -52,6 +52,8 @@ class SearchResult:
     dense: tuple[ArmHit, ...] = ()
     index_version: str = ""
     query_lang: str = ""
+    competence: float = 1.0
+    """How far the meaning the embedder sees can be trusted for this question, 0..1."""
     milliseconds: dict[str, float] = field(default_factory=dict)
 
 

@@ -84,6 +84,7 @@ class IndexSearcher:
             dense=_arm(index, found.dense),
             index_version=index.digest,
             query_lang=found.language,
+            competence=found.competence,
             milliseconds=milliseconds,
         )
 

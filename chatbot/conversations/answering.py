@@ -9,20 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from chatbot.conversations import evidence as evidences
+from chatbot.conversations import finding
 from chatbot.conversations import language as languages
 from chatbot.conversations import understanding as understandings
-from chatbot.conversations.understanding import Part, Understanding
+from chatbot.conversations.finding import Found
+from chatbot.conversations.understanding import Understanding
 from chatbot.conversations.verification import Checked, StreamedSentences, check
-from finetune.ranking import rank
-from finetune.records import ContextPassage, Engine, GenerationRequest, GenerationResult
+from finetune.records import Engine, GenerationRequest, GenerationResult
 from finetune.records import Turn as GenerationTurn
-from retrieval.records import Hit, Searcher, SearchResult, Turn
+from finetune.terms import flat_idf
+from retrieval.records import Hit, Searcher, Turn
 
 Decision = Literal["answer", "clarify", "abstain", "handoff", "smalltalk"]
 
-HITS: Final = 8
-PASSAGES: Final = 6
 ANSWER_FROM: Final = 0.5
 """Confidence from which a question is answered; the confidence is calibrated (see `evidence.py`)."""
 ABSTENTIONS_BEFORE_HANDOFF: Final = 2
@@ -72,20 +71,6 @@ class Answer:
     prompt_digest: str = ""
 
 
-@dataclass(frozen=True)
-class _Found:
-    """One question with what was found for it."""
-
-    part: Part
-    result: SearchResult
-    passages: tuple[ContextPassage, ...]
-    evidence: evidences.Evidence
-
-    @property
-    def answerable(self) -> bool:
-        return bool(self.passages) and self.evidence.confidence >= ANSWER_FROM
-
-
 class _Writing:
     """What has been said so far: text, sources in order of appearance, checked sentences, what engines reported."""
 
@@ -121,12 +106,12 @@ class Answerer:
         searcher: Searcher,
         engine: Engine,
         fallback: Engine,
-        knowledge: evidences.Knowledge | None = None,
+        words_of: finding.WordsOf = lambda _version: flat_idf,
     ) -> None:
         self._searcher = searcher
         self._engine = engine
         self._fallback = fallback
-        self._knowledge = knowledge or evidences.NoKnowledge()
+        self._words_of = words_of
 
     def answer(
         self,
@@ -144,7 +129,17 @@ class Answerer:
             answer = self._fixed(understood, context, writing)
         else:
             stage("searching")
-            found = [self._find(part, context) for part in understood.parts]
+            found = [
+                finding.find(
+                    part,
+                    searcher=self._searcher,
+                    words_of=self._words_of,
+                    history=context.history,
+                    language=understood.language,
+                    collections=context.collections,
+                )
+                for part in understood.parts
+            ]
             searched = time.perf_counter()
             stage("writing")
             answer = self._from_found(found, understood, context, writing, cancelled)
@@ -165,19 +160,10 @@ class Answerer:
         offer = topic == "insult"
         return Answer("smalltalk", writing.text, offer_person=offer, card={"topic": topic, "orders": understood.orders})
 
-    # --- Search ------------------------------------------------------------------------------------
-    def _find(self, part: Part, context: AnswerContext) -> _Found:
-        result = self._searcher.search(part.query, history=context.history, k=HITS, collections=context.collections)
-        passages = tuple(_passage(number, hit) for number, hit in enumerate(result.hits[:PASSAGES], start=1))
-        similarity = self._searcher.similarity if self._knowledge.competence(result.query_lang) > 0.5 else None
-        ranked = rank(part.query, passages, similarity=similarity)
-        weighed = evidences.weigh(part.query, passages, result.hits[:PASSAGES], ranked, self._knowledge)
-        return _Found(part, result, passages, weighed)
-
     # --- Decide --------------------------------------------------------------------------------------
     def _from_found(
         self,
-        found: Sequence[_Found],
+        found: Sequence[Found],
         understood: Understanding,
         context: AnswerContext,
         writing: _Writing,
@@ -186,10 +172,10 @@ class Answerer:
         card = _card(found, understood)
         if all(one.part.vague for one in found):
             return self._clarify(found, understood, writing, card)
-        known = [one for one in found if one.answerable]
+        known = [one for one in found if _answerable(one)]
         if understood.person and known:
             writing.say(languages.say("answer_first", understood.language) + "\n\n")
-        said: list[_Found] = []
+        said: list[Found] = []
         for one in known:
             if said and not writing.text.endswith("\n\n"):
                 writing.say("\n\n")
@@ -217,9 +203,9 @@ class Answerer:
         )
 
     def _clarify(
-        self, found: Sequence[_Found], understood: Understanding, writing: _Writing, card: dict[str, Any]
+        self, found: Sequence[Found], understood: Understanding, writing: _Writing, card: dict[str, Any]
     ) -> Answer:
-        titles = list(dict.fromkeys(hit.title for one in found for hit in one.result.hits if hit.title))
+        titles = list(dict.fromkeys(hit.title for one in found for hit in one.hits if hit.title))
         options = " / ".join(titles[:CLARIFY_OPTIONS])
         key: languages.Key = "clarify" if options else "clarify_open"
         writing.say(languages.say(key, understood.language, options=options))
@@ -227,7 +213,7 @@ class Answerer:
 
     def _abstain(
         self,
-        found: Sequence[_Found],
+        found: Sequence[Found],
         understood: Understanding,
         context: AnswerContext,
         writing: _Writing,
@@ -247,7 +233,7 @@ class Answerer:
     # --- Generate and verify ---------------------------------------------------------------------------
     def _write(
         self,
-        one: _Found,
+        one: Found,
         understood: Understanding,
         context: AnswerContext,
         writing: _Writing,
@@ -268,19 +254,17 @@ class Answerer:
                 return True
         return False
 
-    def _say(self, checked: Checked, one: _Found, writing: _Writing, *, first: bool) -> None:
-        numbers = {index + 1: writing.number_of(one.result.hits[index]) for index in checked.passages}
+    def _say(self, checked: Checked, one: Found, writing: _Writing, *, first: bool) -> None:
+        numbers = {index + 1: writing.number_of(one.hits[index]) for index in checked.passages}
         text = checked.renumbered(numbers)
         writing.say(text.lstrip() if first else checked.gap + text.lstrip())
 
 
-def _passage(number: int, hit: Hit) -> ContextPassage:
-    return ContextPassage(
-        number=number, title=hit.title, heading=" › ".join(hit.heading_path), text=hit.text, updated=hit.updated
-    )
+def _answerable(one: Found) -> bool:
+    return bool(one.passages) and one.evidence.confidence >= ANSWER_FROM
 
 
-def _request(one: _Found, understood: Understanding, context: AnswerContext) -> GenerationRequest:
+def _request(one: Found, understood: Understanding, context: AnswerContext) -> GenerationRequest:
     turns = (*context.history, Turn("customer", one.part.text))
     return GenerationRequest(
         turns=tuple(GenerationTurn(turn.role, turn.text) for turn in turns),
@@ -288,6 +272,7 @@ def _request(one: _Found, understood: Understanding, context: AnswerContext) -> 
         passages=one.passages,
         language=understood.language,
         company=context.company,
+        lookup=one.lookup,
     )
 
 
@@ -302,32 +287,9 @@ def _sentences(pieces: Iterator[str], cancelled: Callable[[], bool], cancel: Cal
     yield from stream.flush()
 
 
-def _card(found: Sequence[_Found], understood: Understanding) -> dict[str, Any]:
+def _card(found: Sequence[Found], understood: Understanding) -> dict[str, Any]:
     return {
         "language": understood.language,
         "orders": understood.orders,
-        "questions": [
-            {
-                "text": one.part.text,
-                "query": one.part.query,
-                "confidence": one.evidence.confidence,
-                "features": one.evidence.features,
-                "missing": list(one.evidence.missing),
-                "reasons": list(one.evidence.reasons),
-                "search_ms": one.result.milliseconds,
-                "passages": [
-                    {
-                        "passage_id": hit.passage_id,
-                        "document_id": hit.document_id,
-                        "title": hit.title,
-                        "heading": " › ".join(hit.heading_path),
-                        "score": round(hit.score, 4),
-                        "dense": hit.dense,
-                        "lexical": hit.lexical,
-                    }
-                    for hit in one.result.hits
-                ],
-            }
-            for one in found
-        ],
+        "questions": [finding.card(one) for one in found],
     }

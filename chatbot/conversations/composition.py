@@ -6,12 +6,14 @@ Heavy: imports the index; a model is loaded at the first answer. Task bodies and
 import logging
 
 from chatbot.conversations.answering import Answerer
+from chatbot.conversations.collection import LiveWords
 from finetune.engine_pool import get_engine
 from finetune.engines.extractive import ExtractiveEngine
 from finetune.records import Engine
 from retrieval.search import get_searcher
 
 logger = logging.getLogger(__name__)
+_words = LiveWords()
 
 
 def build_answerer(*, patience: float = 0.0) -> Answerer:
@@ -29,4 +31,4 @@ def build_answerer(*, patience: float = 0.0) -> Answerer:
         status = serving.wait_until_settled(patience)
         if status.state != "ready":
             logger.error("The extractive engine answers. %s", status.problem or "The model is still loading.")
-    return Answerer(searcher=searcher, engine=engine, fallback=floor)
+    return Answerer(searcher=searcher, engine=engine, fallback=floor, words_of=lambda version: _words.of(version).idf)

@@ -8,14 +8,14 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from chatbot.conversations import places
 from finetune.facts import names
 from finetune.questions import is_question
 from finetune.ranking import Candidate
 from finetune.records import ContextPassage
-from finetune.terms import coverage, flat_idf, is_stopword, normalise, term_set
+from finetune.terms import Idf, coverage, flat_idf, is_stopword, normalise, term_set
 from retrieval.records import Hit
 
 FEATURES: Final = (
@@ -53,28 +53,6 @@ VETO: Final = 0.15
 """What is left of the confidence when something the customer named is not in the passage."""
 
 
-class Knowledge(Protocol):
-    """What is known of the whole collection."""
-
-    def idf(self, term: str) -> float:
-        """Weight of a term, 0 (in every passage) to 1 (in none)."""
-        ...
-
-    def competence(self, language: str) -> float:
-        """How far similarities can be trusted in a language, 0..1."""
-        ...
-
-
-class NoKnowledge:
-    """Stands in where nothing is known of the collection."""
-
-    def idf(self, term: str) -> float:
-        return min(1.0, flat_idf(term) / 1.4)
-
-    def competence(self, language: str) -> float:
-        return 0.0 if language.startswith(("zh", "ja", "ko")) else 1.0
-
-
 @dataclass(frozen=True)
 class Evidence:
     """Why a question can be answered or not. `missing` is what was named and not found; `reasons` are for people."""
@@ -90,12 +68,13 @@ def weigh(
     passages: Sequence[ContextPassage],
     hits: Sequence[Hit],
     ranked: Sequence[Candidate],
-    knowledge: Knowledge,
+    *,
+    idf: Idf = flat_idf,
 ) -> Evidence:
     """Judge the best sentence for a question; `passages` and `hits` run in parallel."""
     if not ranked or not hits:
         return Evidence(0.0, dict.fromkeys(FEATURES, 0.0), reasons=("Nothing was found.",))
-    features = signs(question, passages, hits, ranked, knowledge)
+    features = signs(question, passages, hits, ranked, idf=idf)
     confidence = probability(features)
     missing = lacking(question, passages, ranked[0].passage)
     reasons = []
@@ -119,12 +98,13 @@ def signs(
     passages: Sequence[ContextPassage],
     hits: Sequence[Hit],
     ranked: Sequence[Candidate],
-    knowledge: Knowledge,
+    *,
+    idf: Idf = flat_idf,
 ) -> dict[str, float]:
     """The features of the model, each about 0..1."""
     best = ranked[0]
     wanted = term_set(question)
-    weights = {term: knowledge.idf(term) for term in wanted}
+    weights = {term: idf(term) for term in wanted}
     texts = [term_set(_whole(passage)) for passage in passages]
     here = texts[best.passage]
     everywhere = frozenset().union(*texts)
@@ -140,10 +120,10 @@ def signs(
     dense = [hit.dense for hit in hits if hit.dense is not None]
     rest = [one.score for one in ranked[1:] if one.passage != best.passage]
     return {
-        "unit_words": coverage(wanted, around, knowledge.idf),
-        "own_words": coverage(wanted, term_set(unit.text), knowledge.idf),
-        "passage_words": coverage(wanted, here, knowledge.idf),
-        "all_words": coverage(wanted, everywhere, knowledge.idf),
+        "unit_words": coverage(wanted, around, idf),
+        "own_words": coverage(wanted, term_set(unit.text), idf),
+        "passage_words": coverage(wanted, here, idf),
+        "all_words": coverage(wanted, everywhere, idf),
         "rare_missing": missing[0] if missing else 0.0,
         "meaning": max(0.0, max(meanings)) if meanings else 0.0,
         "meaning_known": known,
@@ -165,49 +145,11 @@ _NUMBERED: Final = re.compile(
     re.I,
 )
 _NOT_A_MODEL: Final = frozenset(
-    [
-        "size",
-        "sizes",
-        "order",
-        "number",
-        "about",
-        "after",
-        "within",
-        "under",
-        "over",
-        "for",
-        "than",
-        "least",
-        "most",
-        "only",
-        "take",
-        "takes",
-        "last",
-        "next",
-        "first",
-        "page",
-        "step",
-        "option",
-        "case",
-        "line",
-        "item",
-        "level",
-        "grade",
-        "class",
-        "age",
-        "aged",
-        "and",
-        "with",
-        "the",
-        "from",
-        "until",
-        "till",
-        "before",
-        "chapter",
-        "section",
-        "article",
-        "room",
-    ]
+    """
+    size sizes order number about after within under over for than least most only take takes last next first
+    page step option case line item level grade class age aged and with the from until till before chapter
+    section article room
+    """.split()
 )
 
 

@@ -80,35 +80,9 @@ au|australia|澳大利亚|澳洲|australien|australie
 nz|new zealand|新西兰|紐西蘭|neuseeland|nouvelle-zélande|nueva zelanda
 """
 _EU: Final = frozenset(
-    [
-        "de",
-        "fr",
-        "es",
-        "pt",
-        "it",
-        "nl",
-        "be",
-        "lu",
-        "at",
-        "dk",
-        "se",
-        "fi",
-        "pl",
-        "cz",
-        "sk",
-        "hu",
-        "ro",
-        "bg",
-        "gr",
-        "hr",
-        "si",
-        "ee",
-        "lv",
-        "lt",
-        "mt",
-        "cy",
-        "ie",
-    ]
+    """
+    de fr es pt it nl be lu at dk se fi pl cz sk hu ro bg gr hr si ee lv lt mt cy ie
+    """.split()
 )
 _EUROPE: Final = _EU | frozenset(["gb", "ch", "li", "no", "is", "ua", "rs", "tr", "ru"])
 _REGIONS: Final = (
@@ -122,6 +96,7 @@ _REGIONS: Final = (
     ),
     (re.compile(r"\blatin america\b|\bsouth america\b|南美", re.I), frozenset(["mx", "br", "ar", "cl", "co", "pe"])),
 )
+_HAN: Final = re.compile(r"[\u4e00-\u9fff]")
 EVERYWHERE: Final = re.compile(
     r"\b(?:world-?wide|all (?:other )?countries|any country|every country|everywhere(?: else)?|anywhere|(?:all |any )?other (?:countries|destinations)|rest of the world|"
     r"countries (?:not|that are not)|not (?:ship|deliver|sell) (?:\w+ ){0,2}(?:abroad|internationally|outside)|only (?:ship|deliver|sell|send)|(?:ship|deliver|sell|send) only|internationally)\b"
@@ -169,3 +144,73 @@ def mentions(text: str) -> list[tuple[int, int]]:
     if len(folded) != len(text):
         return []
     return [match.span() for match in _pattern()[0].finditer(folded)]
+
+
+# States, provinces and large cities -> country. Only names that are hardly anything else in a customer's message; they
+# help to find the page of the country and are never a reason to withhold an answer.
+_INSIDE: Final = """
+us|alabama|alaska|arizona|arkansas|california|colorado|connecticut|delaware|florida|hawaii|idaho|illinois|indiana|iowa|kansas|kentucky|louisiana|maryland|massachusetts|michigan|minnesota|mississippi|missouri|montana|nebraska|nevada|new hampshire|new jersey|new mexico|new york|north carolina|north dakota|ohio|oklahoma|oregon|pennsylvania|rhode island|south carolina|south dakota|tennessee|texas|utah|vermont|virginia|west virginia|wisconsin|wyoming|puerto rico|los angeles|chicago|houston|philadelphia|san francisco|seattle|boston|miami|atlanta|denver|dallas|纽约|洛杉矶|加州|旧金山|芝加哥
+ca|ontario|quebec|québec|british columbia|alberta|manitoba|saskatchewan|nova scotia|new brunswick|newfoundland|yukon|nunavut|toronto|montreal|montréal|vancouver|calgary|ottawa|edmonton|winnipeg|多伦多|温哥华|蒙特利尔
+gb|london|manchester|birmingham|leeds|liverpool|bristol|glasgow|edinburgh|cardiff|belfast|northern ireland|伦敦|曼彻斯特
+ie|dublin|galway|limerick|都柏林
+de|berlin|hamburg|munich|münchen|cologne|köln|frankfurt|stuttgart|düsseldorf|leipzig|bavaria|柏林|慕尼黑|法兰克福
+fr|paris|marseille|lyon|toulouse|bordeaux|lille|strasbourg|巴黎|里昂
+es|madrid|barcelona|valencia|seville|sevilla|bilbao|málaga|马德里|巴塞罗那
+it|rome|roma|milan|milano|naples|napoli|turin|torino|florence|firenze|罗马|米兰
+nl|amsterdam|rotterdam|the hague|utrecht|阿姆斯特丹
+be|brussels|bruxelles|antwerp|ghent|布鲁塞尔
+at|vienna|wien|salzburg|graz|innsbruck|维也纳
+ch|zurich|zürich|geneva|genève|basel|lausanne|苏黎世|日内瓦
+pt|lisbon|lisboa|里斯本
+dk|copenhagen|københavn|aarhus|哥本哈根
+se|stockholm|gothenburg|göteborg|malmö|斯德哥尔摩
+no|oslo|bergen|trondheim|stavanger|tromsø|奥斯陆
+fi|helsinki|tampere|赫尔辛基
+pl|warsaw|warszawa|krakow|kraków|gdansk|华沙
+cz|prague|praha|brno|布拉格
+hu|budapest|布达佩斯
+gr|athens|thessaloniki|雅典
+ro|bucharest
+tr|istanbul|ankara|伊斯坦布尔
+cn|beijing|shanghai|guangzhou|shenzhen|chengdu|hangzhou|wuhan|nanjing|tibet|xinjiang|北京|上海|广州|深圳|成都|杭州|武汉|南京|西藏|新疆
+hk|kowloon|九龙|新界
+tw|taipei|kaohsiung|台北|臺北|高雄
+jp|tokyo|osaka|kyoto|东京|大阪
+kr|seoul|busan|首尔
+in|mumbai|delhi|bangalore|bengaluru|孟买
+au|sydney|melbourne|brisbane|perth|queensland|new south wales|悉尼|墨尔本
+nz|auckland|wellington|christchurch|奥克兰
+ae|abu dhabi|阿布扎比
+mx|mexico city|guadalajara|monterrey
+br|são paulo|sao paulo|rio de janeiro
+za|cape town|johannesburg
+"""
+
+
+@lru_cache(maxsize=1)
+def _inside() -> tuple[re.Pattern[str], dict[str, str]]:
+    codes: dict[str, str] = {}
+    for row in _INSIDE.strip().splitlines():
+        code, *forms = row.split("|")
+        codes.update(dict.fromkeys(forms, code))
+    latin = "|".join(sorted((re.escape(form) for form in codes if not _HAN.search(form)), key=len, reverse=True))
+    han = "|".join(sorted((form for form in codes if _HAN.search(form)), key=len, reverse=True))
+    return re.compile(rf"(?<![a-zà-ÿ])(?:{latin})(?![a-zà-ÿ])|{han}"), codes
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, tuple[str, ...]]:
+    """code -> (its English name, its Chinese one)."""
+    rows = (row.split("|") for row in _ROWS.strip().splitlines())
+    return {row[0]: (row[1], *[form for form in row[1:] if _HAN.search(form)][:1]) for row in rows}
+
+
+def country_names(text: str) -> tuple[str, ...]:
+    """Names, in English and Chinese, of the countries that a text means, also by a city or state; with "European
+    Union" for its members."""
+    pattern, codes = _inside()
+    meant = [*sorted(countries(text)), *(codes[match[0]] for match in pattern.finditer(text.casefold()))]
+    found = [name for code in dict.fromkeys(meant) for name in _names()[code]]
+    if any(code in _EU for code in meant):
+        found += ["European Union", "EU", "欧盟"]
+    return tuple(found)

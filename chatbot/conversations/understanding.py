@@ -45,51 +45,11 @@ _SPLIT_ZH: Final = re.compile(
     r"[，,；;、]\s*(?:还有|另外|以及|而且|同时|还想问|再问)?(?=[^，,；;]*(?:什么|怎么|如何|多少|多久|几|哪|吗|谁|能不能|可不可以|是否))|(?:还有|另外)(?=.*(?:什么|怎么|多少|多久|几|哪|吗))"
 )
 _GENERIC: Final = frozenset(
-    [
-        "price",
-        "cost",
-        "time",
-        "question",
-        "info",
-        "information",
-        "thing",
-        "item",
-        "product",
-        "problem",
-        "issue",
-        "detail",
-        "detail",
-        "answer",
-        "option",
-        "work",
-        "mean",
-        "happen",
-        "come",
-        "ask",
-        "day",
-        "free",
-        "size",
-        "colour",
-        "color",
-        "possible",
-        "allow",
-        "include",
-        "total",
-        "number",
-        "价格",
-        "时间",
-        "问题",
-        "产品",
-        "东西",
-        "商品",
-        "信息",
-        "尺寸",
-        "颜色",
-        "件",
-        "个",
-        "大",
-        "小",
-    ]
+    """
+    price cost time question info information thing item product problem issue detail answer option work mean
+    happen come ask day free size colour color possible allow include total number 价格 时间 问题 产品 东西 商品 信息 尺寸 颜色
+    件 个 大 小
+    """.split()
 )
 _AFFIRMS: Final = re.compile(
     r"^\W*(?:yes|yep|yeah|yup|sure|ok(?:ay)?|please|yes,? please|please do|ja|ja bitte|gerne|oui|sí|si|好|好的|是|是的|要|需要|可以|行)\W*$",

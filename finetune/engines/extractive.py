@@ -256,7 +256,14 @@ class ExtractiveEngine:
 
     def _write(self, request: GenerationRequest) -> list[str]:
         context = " ".join(turn.text for turn in request.turns[-4:-1] if turn.role == "customer")
-        ranked = rank(request.question, request.passages, context=context, idf=self._idf, similarity=self._similarity)
+        ranked = rank(
+            request.question,
+            request.passages,
+            context=context,
+            lookup=request.lookup,
+            idf=self._idf,
+            similarity=self._similarity,
+        )
         written: list[str] = []
         for piece in _Composer(request.question, request.passages, ranked).compose():
             if is_dictation(piece.text):

@@ -83,13 +83,13 @@ def test_nothing_found_is_zero_everywhere() -> None:
 
 def test_a_passage_counts_when_it_covers_half_of_the_span() -> None:
     from retrieval.chunking import Chunk
-    from retrieval.evaluation import Gold, _covers
+    from retrieval.evaluation import Gold, covers
 
     chunk = Chunk(0, 100, 200, "x" * 100, (), "", 20)
-    assert _covers(chunk, Gold("d", 150, 250))
-    assert not _covers(chunk, Gold("d", 151, 253))
-    assert not _covers(chunk, Gold("d", 200, 200))
-    assert _covers(chunk, Gold("d", None, None))
+    assert covers(chunk, Gold("d", 150, 250))
+    assert not covers(chunk, Gold("d", 151, 253))
+    assert not covers(chunk, Gold("d", 200, 200))
+    assert covers(chunk, Gold("d", None, None))
 
 
 @pytest.mark.parametrize(
