@@ -48,7 +48,6 @@ class Weights:
     recent: float = 0.04
     archived: float = 0.30
     language: float = 0.25
-    translated: float = 0.15
     short: float = 0.08
 
 
@@ -155,18 +154,11 @@ def rank(
     passages: Sequence[ContextPassage],
     *,
     context: str = "",
-    lookup: str = "",
     idf: Idf = flat_idf,
     similarity: Similarity | None = None,
     weights: Weights = WEIGHTS,
 ) -> list[Candidate]:
-    """Sentences of the passages, best first. `context` (earlier turns) adds its words at a small weight.
-
-    `lookup` says the question in the language of the passages: of those in another script, or of all where the
-    question is in no script of its own (a German question and English passages).
-    """
-    if lookup and not is_cjk(question):
-        question, lookup = lookup, ""
+    """Sentences of the passages, best first. `context` (earlier turns) adds its words at a small weight."""
     wanted = asks(question)
     clean = [without_orders(passage.text) for passage in passages]
     pieces = [units(text) for text in clean]
@@ -174,7 +166,6 @@ def rank(
     terms = {term: local(term) for term in term_set(question)}
     for term in term_set(context) - terms.keys():
         terms[term] = 0.2 * local(term)
-    foreign = {term: local(term) for term in term_set(lookup)}
     recency = _recency(passages)
     past = asks_past(question)
     same_script = is_cjk(question)
@@ -183,17 +174,14 @@ def rank(
         old = archived(passage) and not past
         base = weights.order / (1 + number) + weights.recent * recency[number]
         base -= weights.archived if old else 0.0
-        readable_as = terms
-        if is_cjk(passage.text) != same_script:
-            base -= weights.language if not foreign else weights.translated
-            readable_as = foreign or terms
+        base -= weights.language if is_cjk(passage.text) != same_script else 0.0
         for position, unit in enumerate(pieces[number]):
             if unit.kind in ("heading", "question"):
                 continue
             before = (
                 pieces[number][position - 1] if position and pieces[number][position - 1].kind != "heading" else None
             )
-            words, own = _words(readable_as, unit, before, passage)
+            words, own = _words(terms, unit, before, passage)
             kind = _kind(wanted, unit)
             length = len(unit.text) / (1.0 if is_cjk(unit.text) else 4.0)
             score = (
@@ -205,18 +193,17 @@ def rank(
             found.append(Candidate(number, position, unit, score, words, own, None, kind, old))
     found.sort(key=lambda one: -one.score)
     if similarity is not None and found:
-        found = _with_meaning((question, lookup or question), found, passages, similarity, weights)
+        found = _with_meaning(question, found, passages, similarity, weights)
     return found
 
 
 def _with_meaning(
-    readings: tuple[str, str],
+    question: str,
     found: list[Candidate],
     passages: Sequence[ContextPassage],
     similarity: Similarity,
     weights: Weights,
 ) -> list[Candidate]:
-    """`readings`: the question, and how passages in another script would say it."""
     first, rest = found[:_MAX_COMPARED], found[_MAX_COMPARED:]
     texts = [
         " ".join(
@@ -229,12 +216,7 @@ def _with_meaning(
         )
         for one in first
     ]
-    native, other = similarity(readings, texts)
-    same = is_cjk(readings[0])
-    cosines = [
-        native[number] if is_cjk(passages[one.passage].text) == same else other[number]
-        for number, one in enumerate(first)
-    ]
+    cosines = similarity([question], texts)[0]
     ranked = [
         Candidate(
             one.passage,

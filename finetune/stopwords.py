@@ -24,6 +24,23 @@ ENGLISH: Final = frozenset(
     yeah yes yet you you'd you'll you're you've your yours yourself
     """.split()
 )
+# How a thing is told and who was there: a story around a question, which no document needs to hold.
+STORY: Final = frozenset(
+    """
+    afternoon ago already always anymore anyway aunt bad basically best better big biggest bit boss boyfriend
+    brother brought came certain colleague come comes coming complain completely cousin dad decide decided
+    different doesnt dont easy end enough evening exact family fast father feel felt finally first folks found
+    friend friends full gave girlfriend give given gone grandma grandpa great guess guy guys happened happens
+    hard havent hear heard husband im instead isnt ive keep kept kinda last lately later least left less lets
+    liked lots love maybe min mine mom morning most mother move moved mum nd near neighbor neighbour never new
+    next nice normally often parents partner past pretty probably problem question rd read real reason
+    recently remember right said saw say saying says second seen several show shows simply since sister small
+    somewhere son special st start started still strong stuff suddenly suppose supposed sure talk tell th
+    thinking thought today together told tomorrow tonight took total tried true try trying turn turned type
+    typed uncle understand unfair ur usual usually wanna wanted went whats whether whole wife wonder wondering
+    wont works worried worry worse worst wrong yesterday yet youre
+    """.split()
+)
 # German, French, Spanish: enough that a question in them is not all content.
 OTHER: Final = frozenset(
     """

@@ -49,6 +49,8 @@ class Question:
     text: str
     history: tuple[Turn, ...]
     relevant: tuple[Gold, ...]
+    answers: tuple[str, ...] = ()
+    """What a person answered, in one wording or more; empty where nothing is given."""
 
 
 @dataclass(frozen=True)
@@ -246,6 +248,7 @@ def _question(row: dict[str, Any], where: str) -> Question:
             relevant=tuple(
                 Gold(str(gold["doc_id"]), gold.get("start"), gold.get("end")) for gold in row.get("relevant") or ()
             ),
+            answers=tuple(str(one) for one in [row.get("answer"), *(row.get("answers") or ())] if one),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise BadDataset(f"{where}: history or relevant is not in the expected form ({error!r}).") from error

@@ -31,10 +31,13 @@ class ThrowawaySearcher:
         self.hidden: frozenset[str] = frozenset()
         """doc_ids that are not found."""
 
-    @property
-    def texts(self) -> list[str]:
-        """All passages with their titles and headings."""
-        return [entry.indexed_text() for entry in self._corpus.entries]
+    def texts(self, doc_ids: frozenset[str] | None = None) -> list[str]:
+        """Passages with their titles and headings, of all documents or of some."""
+        return [
+            entry.indexed_text()
+            for entry, doc_id in zip(self._corpus.entries, self._corpus.doc_ids, strict=True)
+            if doc_ids is None or doc_id in doc_ids
+        ]
 
     def doc_id(self, passage_id: int) -> str:
         return self._corpus.doc_ids[passage_id]

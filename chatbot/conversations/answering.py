@@ -17,7 +17,6 @@ from chatbot.conversations.understanding import Understanding
 from chatbot.conversations.verification import Checked, StreamedSentences, check
 from finetune.records import Engine, GenerationRequest, GenerationResult
 from finetune.records import Turn as GenerationTurn
-from finetune.terms import flat_idf
 from retrieval.records import Hit, Searcher, Turn
 
 Decision = Literal["answer", "clarify", "abstain", "handoff", "smalltalk"]
@@ -106,7 +105,7 @@ class Answerer:
         searcher: Searcher,
         engine: Engine,
         fallback: Engine,
-        words_of: finding.WordsOf = lambda _version: flat_idf,
+        words_of: finding.WordsOf,
     ) -> None:
         self._searcher = searcher
         self._engine = engine

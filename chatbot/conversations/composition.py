@@ -7,9 +7,11 @@ import logging
 
 from chatbot.conversations.answering import Answerer
 from chatbot.conversations.collection import LiveWords
+from chatbot.conversations.finding import WordsOf
 from finetune.engine_pool import get_engine
 from finetune.engines.extractive import ExtractiveEngine
 from finetune.records import Engine
+from retrieval.records import Searcher
 from retrieval.search import get_searcher
 
 logger = logging.getLogger(__name__)
@@ -17,11 +19,15 @@ _words = LiveWords()
 
 
 def build_answerer(*, patience: float = 0.0) -> Answerer:
-    """An answerer for this process. While the engine cannot be loaded, the extractive floor answers.
+    """An answerer for this process over the active index version."""
+    return answerer_over(get_searcher(), words_of=_words.of, patience=patience)
+
+
+def answerer_over(searcher: Searcher, *, words_of: WordsOf, patience: float = 0.0) -> Answerer:
+    """The configured engine over any searcher. While the engine cannot be loaded, the extractive floor answers.
 
     `patience` is how many seconds to wait for the model to load; servers do not wait, commands do.
     """
-    searcher = get_searcher()
     floor = ExtractiveEngine(similarity=searcher.similarity)
     serving = get_engine(floor)
     engine: Engine = serving
@@ -31,4 +37,4 @@ def build_answerer(*, patience: float = 0.0) -> Answerer:
         status = serving.wait_until_settled(patience)
         if status.state != "ready":
             logger.error("The extractive engine answers. %s", status.problem or "The model is still loading.")
-    return Answerer(searcher=searcher, engine=engine, fallback=floor, words_of=lambda version: _words.of(version).idf)
+    return Answerer(searcher=searcher, engine=engine, fallback=floor, words_of=words_of)

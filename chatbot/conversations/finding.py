@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from chatbot.conversations import evidence as evidences
+from chatbot.conversations import places
 from chatbot.conversations.glossary import in_english
 from chatbot.conversations.understanding import Part
 from chatbot.conversations.wording import other_words
-from finetune.ranking import Candidate, archived, asks_past, rank
+from finetune.ranking import Candidate, Similarity, archived, asks_past, rank
 from finetune.records import ContextPassage
-from finetune.terms import Idf
+from finetune.terms import is_cjk
 from retrieval.languages import base
 from retrieval.records import Hit, Searcher, SearchResult, Turn
 
@@ -26,9 +27,13 @@ PER_DOCUMENT: Final = 2
 SENTENCE: Final = 0.5
 """What the meaning of a passage's best sentence counts beside its place in the search (0..1)."""
 COMPETENT: Final = 0.5
+ENOUGH: Final = 0.5
+"""From this confidence on, passages in another language are not asked."""
+OTHERS: Final = 2
+"""Passages in the other language that are shown beside."""
 
-WordsOf = Callable[[str], Idf]
-"""Index version -> how telling a term is in it."""
+WordsOf = Callable[[str], evidences.Words]
+"""Index version -> the words of its documents."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Found:
     hits: tuple[Hit, ...]
     passages: tuple[ContextPassage, ...]
     evidence: evidences.Evidence
+    best: Candidate | None = None
 
 
 @dataclass(frozen=True)
@@ -62,29 +68,69 @@ def find(
     language: str = "en",
     collections: frozenset[str] | None = None,
 ) -> Found:
-    """Search, look closer at the best, keep the few that may answer, and say how sure one may be."""
+    """Search, look closer at the best, keep the few that may answer, and say how sure one may be.
+
+    A question in a language that some passages are not written in is read in English for those; they are taken where
+    the others do not answer.
+    """
     english = "" if base(language) == "en" else in_english(part.query, base(language))
-    reading = native(part.query, history, english)
+    words = words_of("")
+    reading = native(part.query, history, english, words)
     result = searcher.search(reading.query, history=reading.history, k=HITS, collections=collections)
     if english and not any(base(hit.lang) == base(language) for hit in result.hits):
         reading = translated(part.query, history, english)
         result = searcher.search(reading.query, history=reading.history, k=HITS, collections=collections)
+    words = words_of(result.index_version)
     hits = current(result.hits, part.query)
-    idf = words_of(result.index_version)
-    competent = result.competence > COMPETENT or bool(reading.lookup)
-    similarity = searcher.similarity if competent else None
-    ranked = rank(part.query, _passages(hits), lookup=reading.lookup, similarity=similarity)
-    chosen = choose(hits, ranked)
+    other = tuple(hit for hit in hits if _foreign(hit, part.query)) if reading.lookup else ()
+    own = tuple(hit for hit in hits if hit not in other)
+    similar = searcher.similarity if result.competence > COMPETENT else None
+    unknown = words.unknown(part.query) if reading.query == part.query else ()
+    here = _look(reading.query, own, similar, words, unknown, part.query)
+    there: _Look | None = (
+        _look(reading.lookup, other, searcher.similarity, words, unknown, part.query) if other else None
+    )
+    first: _Look
+    second: _Look | None
+    if there is not None and here.evidence.confidence < min(ENOUGH, there.evidence.confidence):
+        first, second, lookup = there, here, reading.lookup
+    else:
+        first, second, lookup = here, there, "" if reading.query == part.query else reading.query
+    seen = first.hits if second is None else (*first.hits[: PASSAGES - OTHERS], *second.hits[:OTHERS])
+    return Found(part, lookup, result, seen, _passages(seen), first.evidence, first.best)
+
+
+@dataclass(frozen=True)
+class _Look:
+    hits: tuple[Hit, ...]
+    evidence: evidences.Evidence
+    best: Candidate | None
+
+
+def _look(
+    question: str,
+    hits: Sequence[Hit],
+    similarity: Similarity | None,
+    words: evidences.Words,
+    unknown: Sequence[str],
+    original: str,
+) -> _Look:
+    """Choose among the hits by their sentences, then weigh the best sentence of those chosen."""
+    question, original = places.by_country(question), places.by_country(original)
+    chosen = choose(hits, rank(question, _passages(hits), similarity=similarity))
     passages = _passages(chosen)
-    ranked = rank(part.query, passages, lookup=reading.lookup, similarity=similarity)
-    asked = reading.lookup or part.query
-    weighed = evidences.weigh(asked, passages, chosen, ranked, idf=idf)
-    return Found(part, reading.lookup, result, chosen, passages, weighed)
+    ranked = rank(question, passages, similarity=similarity)
+    evidence = evidences.weigh(question, passages, chosen, ranked, words, unknown, original)
+    return _Look(chosen, evidence, ranked[0] if ranked else None)
 
 
-def native(question: str, history: Sequence[Turn], english: str) -> Reading:
+def _foreign(hit: Hit, question: str) -> bool:
+    return is_cjk(hit.text) != is_cjk(question)
+
+
+def native(question: str, history: Sequence[Turn], english: str, words: evidences.Words) -> Reading:
     """The question as it is; other words for it, and English ones, count as if the customer had said them before."""
-    also = " ".join(filter(None, [other_words(question), english]))
+    also = " ".join(filter(None, [words.respelled(question), other_words(question), english]))
     turns = (*history, Turn("customer", also)) if also else tuple(history)
     return Reading(question, turns, english)
 

@@ -214,3 +214,23 @@ def country_names(text: str) -> tuple[str, ...]:
     if any(code in _EU for code in meant):
         found += ["European Union", "EU", "欧盟"]
     return tuple(found)
+
+
+def by_country(text: str) -> str:
+    """The text with states and cities replaced by their countries, as a page about delivery would say it."""
+    pattern, codes = _inside()
+    folded = text.casefold()
+    if len(folded) != len(text):
+        return text
+    found, at = "", 0
+    for match in pattern.finditer(folded):
+        names = _names()[codes[match[0]]]
+        name = names[-1] if _HAN.search(match[0]) else names[0].title()
+        found, at = found + text[at : match.start()] + name, match.end()
+    return found + text[at:]
+
+
+def is_place(word: str) -> bool:
+    """Whether a word is a country, state or city by itself."""
+    folded = word.casefold()
+    return folded in _pattern()[1] or folded in _inside()[1]

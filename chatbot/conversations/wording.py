@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from chatbot.conversations import places
-from finetune.terms import normalise
+from finetune.terms import normalise, term_set
 
 # What a customer writes -> what a document is likely to say. Left: words or phrases, matched as whole words.
 _OTHER: Final = """
@@ -99,3 +99,24 @@ def other_words(question: str) -> str:
     found = [words[match[0]] for match in pattern.finditer(normalise(question))]
     found.extend(places.country_names(question))
     return " ".join(dict.fromkeys(" ".join(found).split()))
+
+
+@lru_cache(maxsize=2048)
+def alternatives(question: str) -> dict[str, frozenset[str]]:
+    """Terms of the question -> terms that a text about the same thing holds instead."""
+    pattern, words = _table()
+    found: dict[str, frozenset[str]] = {}
+    for match in pattern.finditer(normalise(question)):
+        for term in term_set(match[0]):
+            found[term] = found.get(term, frozenset()) | term_set(words[match[0]])
+    return found
+
+
+def has_other_words(word: str) -> bool:
+    """Whether a word has others here: a document that does not hold it may still speak of it."""
+    return normalise(word) in _single_words()
+
+
+@lru_cache(maxsize=1)
+def _single_words() -> frozenset[str]:
+    return frozenset(word for form in _table()[1] for word in form.split())

@@ -256,16 +256,10 @@ class ExtractiveEngine:
 
     def _write(self, request: GenerationRequest) -> list[str]:
         context = " ".join(turn.text for turn in request.turns[-4:-1] if turn.role == "customer")
-        ranked = rank(
-            request.question,
-            request.passages,
-            context=context,
-            lookup=request.lookup,
-            idf=self._idf,
-            similarity=self._similarity,
-        )
+        asked = request.lookup or request.question
+        ranked = rank(asked, request.passages, context=context, idf=self._idf, similarity=self._similarity)
         written: list[str] = []
-        for piece in _Composer(request.question, request.passages, ranked).compose():
+        for piece in _Composer(asked, request.passages, ranked).compose():
             if is_dictation(piece.text):
                 continue
             text = _cited(piece.text, request.passages[piece.passage].number)
