@@ -13,7 +13,9 @@ from playwright.sync_api import BrowserContext, Frame, Page, Route, WebSocketRou
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 ROOT = Path(__file__).resolve().parents[2]
-CHAT, SHOP = "http://testserver", "http://shop.test"
+# Two hosts of one site: Playwright switches storage partitioning off, and Chromium then denies a foreign frame its storage.
+CHAT, SHOP = "http://chat.shop.test", "http://www.shop.test"
+LOADER = f'<script async src="{CHAT}/widget/loader.js" data-inbox="pk_test"></script>'
 STATIC = {"/static/widget/": ROOT / "chatbot/widget/static/widget", "/static/shared/": ROOT / "chatbot/static/shared"}
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 
@@ -111,6 +113,16 @@ def frame_of(page: Page) -> Frame:
         page.wait_for_timeout(20)
     found[0].locator("#log li").first.wait_for()
     return found[0]
+
+
+def chat(page: Page) -> Frame:
+    page.get_by_role("button", name="Open chat").click()
+    return frame_of(page)
+
+
+def write(frame: Frame, text: str) -> None:
+    frame.fill("#text", text)
+    frame.press("#text", "Enter")
 
 
 def until(page: Page, true: Callable[[], bool], what: str, seconds: float = 15.0) -> None:

@@ -50,6 +50,7 @@ def test_a_token_brings_its_visitor_back(shop: Inbox) -> None:
         signing.dumps(["a list"], salt="chatbot.widget.visitor"),
         signing.dumps({"v": uuid.uuid4().hex}, salt="chatbot.widget.visitor"),
     ],
+    ids=["empty", "short", "colons", "accents", "zero", "other key", "other salt", "no uuid", "a list", "no number"],
 )
 def test_a_forged_or_damaged_token_gives_a_fresh_visitor(shop: Inbox, token: str) -> None:
     known = visitors.admit(inbox=shop, token=None)
