@@ -241,15 +241,19 @@ class Answerer:
         """Write the answer to one question. False when nothing survived verification."""
         request = _request(one, understood, context)
         for engine in dict.fromkeys([self._engine, self._fallback]):
-            before = len(writing.text)
+            said = False
             generation = engine.generate(request)
             for sentence in _sentences(iter(generation), cancelled, generation.cancel):
                 checked = check(sentence, one.passages, trusted=engine is self._fallback)
                 writing.checked.append(checked.card())
-                if checked.kept:
-                    self._say(checked, one, writing, first=len(writing.text) == before)
+                if not checked.kept:
+                    continue
+                if one.lookup and engine is self._fallback and not said:  # it quotes, in the documents' language
+                    writing.say(languages.say("other_language", understood.language) + "\n")
+                self._say(checked, one, writing, first=not said)
+                said = True
             writing.results.append(generation.result)
-            if len(writing.text) > before:
+            if said:
                 return True
         return False
 

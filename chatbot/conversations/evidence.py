@@ -104,7 +104,7 @@ def weigh(
     confidence = probability(features)
     if unknown and is_cjk("".join(unknown)):
         confidence *= UNKNOWN_NOUN
-    missing = lacking(original or question, passages, ranked[0].passage)
+    missing = lacking(original or question, passages, ranked[0])
     reasons = [f"No document mentions {', '.join(unknown)}."] if unknown else []
     if missing:
         confidence *= VETO
@@ -194,13 +194,17 @@ _NOT_A_MODEL: Final = frozenset(
 )
 
 
-def lacking(question: str, passages: Sequence[ContextPassage], best: int) -> tuple[str, ...]:
-    """What the question names that the best passage does not: countries, models by their number, one's own order."""
-    text = _whole(passages[best])
+def lacking(question: str, passages: Sequence[ContextPassage], best: Candidate) -> tuple[str, ...]:
+    """What the question names that the best passage does not: countries, models by their number, one's own order. A
+    sentence about other countries is no answer either."""
+    text = _whole(passages[best.passage])
+    said = f"{best.unit.heading}\n{best.unit.lead}\n{best.unit.text}"
     gone: list[str] = []
     asked = places.countries(question)
     if asked and not asked <= places.covered(text) and not places.EVERYWHERE.search(text):
         gone.extend(sorted(asked - places.covered(text)))
+    elif asked and places.countries(said) and not asked & places.covered(said):
+        gone.extend(sorted(asked))
     plain = normalise(text)
     if _ABOUT_ONE.search(question):
         gone.extend(one for one in _IDENTIFIER.findall(question) if normalise(one) not in plain)

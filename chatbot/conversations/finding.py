@@ -73,7 +73,7 @@ def find(
     A question in a language that some passages are not written in is read in English for those; they are taken where
     the others do not answer.
     """
-    english = "" if base(language) == "en" else in_english(part.query, base(language))
+    english = "" if base(language) == "en" else _in_english(part.query, language)
     words = words_of("")
     reading = native(part.query, history, english, words)
     result = searcher.search(reading.query, history=reading.history, k=HITS, collections=collections)
@@ -98,6 +98,13 @@ def find(
         first, second, lookup = here, there, "" if reading.query == part.query else reading.query
     seen = first.hits if second is None else (*first.hits[: PASSAGES - OTHERS], *second.hits[:OTHERS])
     return Found(part, lookup, result, seen, _passages(seen), first.evidence, first.best)
+
+
+def _in_english(question: str, language: str) -> str:
+    """Its words that are known in English, with the countries it names; empty when only the countries are known."""
+    english = in_english(question, base(language))
+    countries = [name for name in places.country_names(question) if name.isascii()]
+    return " ".join([english, *countries]) if english else ""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ Key = Literal[
     "clarify",
     "clarify_open",
     "answer_first",
+    "other_language",
 ]
 
 TEXTS: Final[dict[str, dict[Key, str]]] = {
@@ -51,6 +52,7 @@ TEXTS: Final[dict[str, dict[Key, str]]] = {
         "clarify": "Could you tell me what exactly you mean? For example: {options}?",
         "clarify_open": "Could you tell me a little more about what you mean?",
         "answer_first": "A person will take it from here. Meanwhile, this is what I found:",
+        "other_language": "Our documents in another language say:",
     },
     "zh": {
         "greeting": "您好！请问有什么可以帮您？",
@@ -71,6 +73,7 @@ TEXTS: Final[dict[str, dict[Key, str]]] = {
         "clarify": "请问您具体指的是什么？例如：{options}？",
         "clarify_open": "能再具体说明一下您的问题吗？",
         "answer_first": "正在为您转接人工客服。以下是我找到的内容：",
+        "other_language": "以下内容摘自我们的英文文档：",
     },
     "zh-hant": {
         "greeting": "您好！請問有什麼可以幫您？",
@@ -91,6 +94,7 @@ TEXTS: Final[dict[str, dict[Key, str]]] = {
         "clarify": "請問您具體指的是什麼？例如：{options}？",
         "clarify_open": "能再具體說明一下您的問題嗎？",
         "answer_first": "正在為您轉接真人客服。以下是我找到的內容：",
+        "other_language": "以下內容摘自我們的英文文件：",
     },
     "de": {
         "greeting": "Hallo! Wie kann ich Ihnen helfen?",
@@ -111,6 +115,7 @@ TEXTS: Final[dict[str, dict[Key, str]]] = {
         "clarify": "Was genau meinen Sie? Zum Beispiel: {options}?",
         "clarify_open": "Können Sie etwas genauer sagen, was Sie meinen?",
         "answer_first": "Ein Mensch übernimmt gleich. Das habe ich inzwischen gefunden:",
+        "other_language": "In unseren englischen Unterlagen steht:",
     },
     "fr": {
         "greeting": "Bonjour ! Comment puis-je vous aider ?",
@@ -131,6 +136,7 @@ TEXTS: Final[dict[str, dict[Key, str]]] = {
         "clarify": "Que voulez-vous dire exactement ? Par exemple : {options} ?",
         "clarify_open": "Pouvez-vous préciser votre question ?",
         "answer_first": "Une personne prend le relais. En attendant, voici ce que j'ai trouvé :",
+        "other_language": "Nos documents en anglais disent :",
     },
     "es": {
         "greeting": "¡Hola! ¿En qué puedo ayudarle?",
@@ -151,6 +157,7 @@ TEXTS: Final[dict[str, dict[Key, str]]] = {
         "clarify": "¿A qué se refiere exactamente? Por ejemplo: {options}?",
         "clarify_open": "¿Puede explicar un poco más lo que quiere decir?",
         "answer_first": "Una persona le atenderá. Mientras tanto, esto es lo que he encontrado:",
+        "other_language": "Nuestros documentos en inglés dicen:",
     },
 }
 _OF: Final = {"en": " of {0}", "zh": "{0}的", "zh-hant": "{0}的", "de": " von {0}", "fr": " de {0}", "es": " de {0}"}
