@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
@@ -32,6 +33,15 @@ def may(user: User | AnonymousUser, permission: Permission) -> bool:
     return any(permission in allowed for role, allowed in PERMISSIONS.items() if role in groups)
 
 
+def _to_login(request: HttpRequest) -> HttpResponse:
+    """A page leads to the login. A fragment tells htmx to leave the page it is part of, not to show a login in it."""
+    if request.headers.get("HX-Request") != "true":
+        return redirect_to_login(request.get_full_path())
+    page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    address = redirect_to_login(page.path + (f"?{page.query}" if page.query else "")).url
+    return HttpResponse(status=401, headers={"HX-Redirect": address})
+
+
 def require(permission: Permission) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
     """Decorate a view: log in first, then 403 without the permission."""
 
@@ -39,7 +49,7 @@ def require(permission: Permission) -> Callable[[Callable[..., HttpResponse]], C
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return _to_login(request)
             if not may(request.user, permission):
                 raise PermissionDenied
             return view(request, *args, **kwargs)

@@ -51,8 +51,11 @@ def load_documents(progress: Progress) -> int:
     """Bring the documents' rows in line with the files. Returns how many changed."""
     entries = manifest()
     source, _made = Source.objects.get_or_create(
-        kind=Source.Kind.FOLDER, name="Sample company", defaults={"location": "sample", "created_by": "demo"}
+        kind=Source.Kind.FOLDER, name="Sample company", defaults={"created_by": "demo"}
     )
+    if source.location != str(SAMPLE):  # so that "Sync" finds it, also after Parley was moved
+        source.location = str(SAMPLE)
+        source.save(update_fields=["location"])
     known = {document.key: document for document in Document.objects.filter(source=source)}
     changed = 0
     for number, entry in enumerate(entries, start=1):
@@ -65,7 +68,7 @@ def load_documents(progress: Progress) -> int:
 def _load(source: Source, document: Document | None, entry: dict[str, str]) -> int:
     data = (SAMPLE / entry["path"]).read_bytes()
     digest = fingerprints.digest([data.hex(), entry["title"], entry["url"], entry["lang"]])
-    if document is not None and document.metadata_hash == digest and document.status == Document.Status.READY:
+    if document is not None and document.status == Document.Status.READY and _is_same(document, entry, data, digest):
         return 0
     markdown = read_markdown(entry["path"], data)
     document = document or Document(source=source, key=entry["path"])
@@ -73,9 +76,18 @@ def _load(source: Source, document: Document | None, entry: dict[str, str]) -> i
     document.updated = date.fromisoformat(entry["updated"])
     document.markdown, document.bytes = markdown, len(data)
     document.content_hash, document.metadata_hash = fingerprints.digest([markdown]), digest
+    document.blob = ""  # bytes kept by a sync from the knowledge pages would be those of the earlier file
     document.status, document.reason = Document.Status.PROCESSING, ""
     document.save()
     return 1
+
+
+def _is_same(document: Document, entry: dict[str, str], data: bytes, digest: str) -> bool:
+    """Loaded here, or synced from the knowledge pages (which keep the original bytes), and not changed since."""
+    if document.metadata_hash == digest:
+        return True
+    described = (document.title, document.url, document.lang) == (entry["title"], entry["url"], entry["lang"])
+    return described and document.blob == fingerprints.content_hash(data)
 
 
 def read_markdown(name: str, data: bytes) -> str:

@@ -34,6 +34,10 @@ def state(row: Document | Source | IndexVersion) -> dict[str, str]:
             return {"tone": "calm", "label": pgettext("index status", "Kept")}
         case "failed":
             return {"tone": "bad", "label": pgettext("document status", "Failed")}
+        case "idle" if getattr(row, "busy", 0):
+            return {"tone": "busy", "label": pgettext("source status", "Reading")}
+        case "idle" if getattr(row, "failed", 0):
+            return {"tone": "warn", "label": pgettext("source status", "Incomplete")}
         case "idle":
             return {"tone": "good", "label": pgettext("source status", "Up to date")}
         case other:
