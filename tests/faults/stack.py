@@ -3,6 +3,7 @@
 `Production`: two web processes, two reply workers, a beat, PostgreSQL and a Redis of its own. `Embedded`: one process.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from typing import Final
 import psycopg
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+MANAGE: Final = (sys.executable, "-m", "tests.faults.process", "manage")
 
 
 def free_port() -> int:
@@ -57,29 +59,21 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL to the whole process group: no handler runs, nothing is flushed."""
-        if self._running is not None:
-            self.kills += 1
-            self._signal(signal.SIGKILL)
+        self.end(signal.SIGKILL)
 
-    def stop(self) -> int | None:
-        """SIGTERM, then SIGKILL after 10 s. Returns the exit status."""
-        if self._running is None:
-            return None
-        running = self._running
-        self._signal(signal.SIGTERM, wait=False)
-        try:
-            return running.wait(10)
-        except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
-            return None
-
-    def _signal(self, number: int, *, wait: bool = True) -> None:
+    def end(self, number: int) -> None:
+        """Send a signal to the process group and wait for its end; after 20 s it is killed."""
         if self._running is None:
             return
+        self.kills += 1
         with suppress(ProcessLookupError):
             os.killpg(self._running.pid, number)
-        if wait:
+        try:
             self._running.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._running.pid, signal.SIGKILL)
+            self._running.wait(20)
+        self._running = None
 
     def output(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
@@ -114,7 +108,7 @@ class Stack:
 
     def manage(self, *arguments: str, timeout: float = 300) -> str:
         run = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [*MANAGE, *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
@@ -136,7 +130,10 @@ class Stack:
     def add_web(self) -> Process:
         port = free_port()
         self.ports.append(port)
-        return self.add(f"web{len(self.ports)}", sys.executable, "manage.py", "serve", "--port", str(port))
+        return self.add(f"web{len(self.ports)}", *MANAGE, "serve", "--port", str(port))
+
+    def kills(self) -> int:
+        return sum(process.kills for process in self.processes)
 
     def close(self) -> None:
         for process in self.processes:
@@ -175,7 +172,7 @@ def production(folder: Path, *, postgres: str, broker: str = "", **environment: 
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')  # type: ignore[call-overload]
         connection.execute(f'CREATE DATABASE "{database}"')  # type: ignore[call-overload]
-    celery = (sys.executable, "-m", "celery", "-A", "chatbot")
+    celery = (sys.executable, "-m", "tests.faults.process", "celery", "-A", "chatbot")
     worker = (
         *celery,
         "worker",
@@ -222,24 +219,48 @@ def production(folder: Path, *, postgres: str, broker: str = "", **environment: 
             connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')  # type: ignore[call-overload]
 
 
-SEED = """
+SEED: Final = """
 from chatbot.conversations.models import Inbox
 Inbox.objects.get_or_create(key="pk_faults", defaults={"name": "Faults", "company": "Faults", "allowed_origins": ["*"]})
 """
 
-KNOWLEDGE = """# Refunds
-
-Refunds are paid within 5 days of the parcel's arrival.
-
-# Opening hours
-
-The shop in Lindenstrasse opens at 9:30 and closes at 18:00.
+ASK: Final = """
+import json
+from chatbot.conversations.answering import AnswerContext
+from chatbot.conversations.composition import build_answerer
+answerer = build_answerer(patience=60)
+print(json.dumps([answerer.answer(AnswerContext(question=question)).text for question in {questions!r}]))
 """
+
+# Each question has the words of its document, so that what is tested is delivery and not the choice of an answer.
+QUESTIONS: Final = (
+    "How many days until refunds are paid?",
+    "When does the shop in Lindenstrasse open?",
+    "How much does shipping a parcel to Norway cost?",
+    "How long does the warranty on rain jackets last?",
+)
+KNOWLEDGE: Final = {
+    "refunds.md": "# Refunds\n\nRefunds are paid within 5 days after the parcel has arrived at our warehouse. "
+    "The money goes back to the bank account or the card that was used for the order.\n",
+    "opening-hours.md": "# Opening hours of the shop in Lindenstrasse\n\nThe shop in Lindenstrasse opens at 9:30 and "
+    "closes at 18:00 from Monday to Saturday. It stays closed on Sundays.\n",
+    "shipping.md": "# Shipping to Norway\n\nShipping a parcel to Norway costs 14.90 EUR and takes 6 working days. "
+    "Customs fees are paid by the customer.\n",
+    "warranty.md": "# Warranty on rain jackets\n\nThe warranty on rain jackets lasts 3 years from the day of purchase. "
+    "Please keep the receipt.\n",
+}
 
 
 def seed(stack: Stack) -> None:
     stack.manage("shell", "-c", SEED)
-    document = stack.folder / "knowledge" / "faults.md"
-    document.parent.mkdir(exist_ok=True)
-    document.write_text(KNOWLEDGE)
-    stack.manage("ingest", str(document))
+    folder = stack.folder / "knowledge"
+    folder.mkdir(exist_ok=True)
+    for name, text in KNOWLEDGE.items():
+        (folder / name).write_text(text)
+    stack.manage("ingest", str(folder))
+
+
+def faultless_answers(stack: Stack) -> list[str]:
+    """What the engine and the index answer to QUESTIONS when nothing is killed."""
+    answers: list[str] = json.loads(stack.manage("shell", "-c", ASK.format(questions=QUESTIONS)).splitlines()[-1])
+    return answers
