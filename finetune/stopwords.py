@@ -34,7 +34,7 @@ STORY: Final = frozenset(
     hard havent hear heard husband im instead isnt ive keep kept kinda last lately later least left less lets
     liked lots love maybe min mine mom morning most mother move moved mum nd near neighbor neighbour never new
     next nice normally often parents partner past pretty probably problem question rd read real reason
-    recently remember right said saw say saying says second seen several show shows simply since sister small
+    recently remember right said saw say saying says second seen sell selling sells several show shows simply since sister small
     somewhere son special st start started still strong stuff suddenly suppose supposed sure talk tell th
     thinking thought today together told tomorrow tonight took total tried true try trying turn turned type
     typed uncle understand unfair ur usual usually wanna wanted went whats whether whole wife wonder wondering

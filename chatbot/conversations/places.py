@@ -202,7 +202,7 @@ def _inside() -> tuple[re.Pattern[str], dict[str, str]]:
 def _names() -> dict[str, tuple[str, ...]]:
     """code -> (its English name, its Chinese one)."""
     rows = (row.split("|") for row in _ROWS.strip().splitlines())
-    return {row[0]: (row[1], *[form for form in row[1:] if _HAN.search(form)][:1]) for row in rows}
+    return {row[0]: (row[1].title(), *[form for form in row[1:] if _HAN.search(form)][:1]) for row in rows}
 
 
 def country_names(text: str) -> tuple[str, ...]:
@@ -225,7 +225,7 @@ def by_country(text: str) -> str:
     found, at = "", 0
     for match in pattern.finditer(folded):
         names = _names()[codes[match[0]]]
-        name = names[-1] if _HAN.search(match[0]) else names[0].title()
+        name = names[-1] if _HAN.search(match[0]) else names[0]
         found, at = found + text[at : match.start()] + name, match.end()
     return found + text[at:]
 
