@@ -21,3 +21,12 @@ def refuse_forks(sender: Any, **_: object) -> None:
     problem = pool_problem(pool=sender.pool_cls, queues=sender.app.amqp.queues.consume_from)
     if problem:
         raise SystemExit(problem)
+
+
+@worker_init.connect
+def load_before_the_first_job(sender: Any, **_: object) -> None:
+    """Load index and engine before this worker takes a job that another, which has loaded them, could answer now."""
+    if "replies" in sender.app.amqp.queues.consume_from:
+        from chatbot.runtime import warm_up
+
+        warm_up()

@@ -157,11 +157,11 @@ else:
 
 # --- Broker, channel layer, cache: carriers, never the record --------------------------------------
 if REDIS_URL and not EMBEDDED:
-    # pub/sub: the core layer loses frames under load (docs/architecture.md).
+    # pub/sub: a layer of queues loses frames under load (docs/architecture.md).
     CHANNEL_LAYERS = {
         "default": {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL], "prefix": REDIS_PREFIX},
+            "BACKEND": "chatbot.conversations.layer.PubSubLayer",
+            "CONFIG": {"url": REDIS_URL, "prefix": REDIS_PREFIX},
         }
     }
     CACHES: dict[str, dict[str, object]] = {
@@ -169,6 +169,7 @@ if REDIS_URL and not EMBEDDED:
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": REDIS_PREFIX,
+            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 2},
         }
     }
 else:

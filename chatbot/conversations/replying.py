@@ -4,6 +4,7 @@ The database connection is given back while the model writes, so that many answe
 """
 
 import logging
+import threading
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -25,9 +26,17 @@ HISTORY_TURNS: Final = 12
 _KINDS: Final = {"abstain": Message.Kind.ABSTAIN, "handoff": Message.Kind.ABSTAIN, "clarify": Message.Kind.CLARIFY}
 
 
-@cache
+_building: Final = threading.Lock()
+
+
 def answerer() -> "Answerer":
-    """This process's answerer; loads index and engine at the first call."""
+    """This process's answerer; loads index and engine at the first call, which the others wait for."""
+    with _building:
+        return _built()
+
+
+@cache
+def _built() -> "Answerer":
     from chatbot.conversations.composition import build_answerer
 
     return build_answerer()
@@ -69,6 +78,7 @@ def _dropped(claim: jobs.Claim, writer: streams.StreamWriter) -> None:
 
 def _answer(claim: jobs.Claim, writer: streams.StreamWriter) -> "Answer":
     context = _context(claim)
+    connections.close_all()
     writer.stage("searching")
     deadline = time.monotonic() + settings.REPLY_TIMEOUT_SECONDS
 

@@ -124,6 +124,11 @@ class WidgetConsumer(GuardedSocket):
         elif event["seq"] > self.sent_seq:
             await self._catch_up(visit)
 
+    async def carrier_restored(self, _message: dict[str, Any]) -> None:
+        """From the channel layer: it was away, and events may have been lost."""
+        if not self.closed and self.visit is not None:
+            await self._catch_up(self.visit)
+
     async def _catch_up(self, visit: visits.Visit) -> None:
         if visit.conversation_id is None:
             return

@@ -99,6 +99,14 @@ class GuardedSocket(AsyncWebsocketConsumer):
         except limits.OverLimit as over:
             await self.refuse(over.renamed("too_many_connections"))
 
+    async def send(self, *args: Any, **kwargs: Any) -> None:
+        """Send, unless the browser is gone already: its `disconnect` is on the way and tidies up."""
+        try:
+            await super().send(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - every server has its own name for a closed socket
+            self.closed = True
+            logger.debug("A socket closed before this reached it: %s", error)
+
     async def disconnect(self, code: int) -> None:
         self.closed = True
         if self._timer is not None:

@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 INBOX: Final = "pk_faults"
-SILENCE_SECONDS: Final = 1.0
+SILENCE_SECONDS: Final = 2.0
 """After this long without an event the customer asks what it has missed."""
 
 
@@ -189,5 +189,5 @@ class Customer:
 
 async def acknowledged(customers: Sequence[Customer], count: int) -> None:
     """Until so many messages of all customers are acknowledged: a moment in the middle of the talk, on any machine."""
-    while sum(len(customer.acked) for customer in customers) < count:  # noqa: ASYNC110 - customers set no event
+    while sum(len(customer.acked) for customer in customers) < count:
         await asyncio.sleep(0.05)
