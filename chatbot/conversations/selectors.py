@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Subquery
 
 from chatbot.conversations import events, streams
 from chatbot.conversations.models import Contact, Conversation, Inbox, Message, ReplyJob
@@ -80,21 +80,25 @@ def messages_after(*, conversation_id: int, seq: int, limit: int = 500) -> list[
 
 def snapshot(*, conversation_id: int, last_seq: int, limit: int = 500) -> Snapshot:
     """What a client that has everything up to `last_seq` lacks. A long history gives its newest `limit` messages."""
-    conversation = Conversation.objects.get(pk=conversation_id)
-    first = max(last_seq, conversation.last_seq - limit)
-    # The stream is read before the messages: an answer that ends in between is then shown as a message,
-    # and the stale stream is dropped below.
+    # The stream is read before the rest: an answer that ends in between is then shown as a message, and the stale
+    # stream is dropped below. State, number and jobs come from one statement, so that none of them is ahead of another:
+    # a client that is told that nothing is owed has also been given the answer.
     stream = streams.current(conversation_id=conversation_id)
-    messages = tuple(messages_after(conversation_id=conversation_id, seq=first, limit=limit))
-    jobs = list(ReplyJob.objects.filter(conversation_id=conversation_id, state__in=ACTIVE_JOBS))
-    if stream and not any(job.pk == stream.job and job.state == ReplyJob.State.RUNNING for job in jobs):
+    jobs = ReplyJob.objects.filter(conversation_id=OuterRef("pk"))
+    conversation = Conversation.objects.annotate(
+        busy=Exists(jobs.filter(state__in=ACTIVE_JOBS)),
+        running=Subquery(jobs.filter(state=ReplyJob.State.RUNNING).values("pk")[:1]),
+    ).get(pk=conversation_id)
+    first = max(last_seq, conversation.last_seq - limit)
+    messages = messages_after(conversation_id=conversation_id, seq=first, limit=limit)
+    if stream and stream.job != conversation.running:
         stream = None
     return Snapshot(
         state=conversation.state,
-        last_seq=messages[-1].seq if messages else conversation.last_seq,
-        messages=messages,
+        last_seq=conversation.last_seq,
+        messages=tuple(message for message in messages if message.seq <= conversation.last_seq),
         stream=stream,
-        busy=bool(jobs),
+        busy=conversation.busy,
     )
 
 
