@@ -14,7 +14,7 @@ import json
 import logging
 import uuid
 import weakref
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -151,6 +151,7 @@ class _Carrier:
                     await pubsub.unsubscribe(topic)
             except Exception as error:  # noqa: BLE001 - a carrier fails in many ways, and none may reach a customer
                 logger.debug("The subscription of %s waits for Redis: %s", topic, error)
+                self._pubsub = None  # the client may have reconnected by itself: the listener must notice and say so
 
     async def publish(self, topic: str, message: Any) -> None:
         await self._redis.publish(topic, json.dumps(message, ensure_ascii=False))
@@ -161,12 +162,11 @@ class _Carrier:
         while True:
             try:
                 async with self._redis.pubsub() as pubsub:
-                    await self._subscribe_all(pubsub)
-                    pause = 0.1
-                    if lost:
-                        logger.warning("Redis is back; %d sockets look for what they missed.", len(self._queues))
-                        self.deliver(list(self._queues), {"type": "carrier.restored"})
-                    await self._read(pubsub)
+                    beacon = await self._subscribe_all(pubsub)
+                    async for topic in self._confirmed(pubsub):
+                        if topic == beacon:
+                            pause = 0.1
+                            self._is_back(lost=lost)
             except Exception as error:  # noqa: BLE001
                 level = logging.DEBUG if lost else logging.WARNING
                 logger.log(level, "Redis carries no events at the moment (%s); sockets read the record.", error)
@@ -175,25 +175,42 @@ class _Carrier:
             await asyncio.sleep(pause)
             pause = min(2 * pause, MOST_PAUSE)
 
-    async def _subscribe_all(self, pubsub: Any) -> None:
+    def _is_back(self, *, lost: bool) -> None:
+        if lost:
+            logger.warning("Redis is back; %d sockets look for what they missed.", len(self._queues))
+            self.deliver(list(self._queues), {"type": "carrier.restored"})
+
+    async def _subscribe_all(self, pubsub: Any) -> str:
+        """Ask for every topic with members. Returns a last one of our own: Redis confirms it when all others are."""
         async with self._asking:
             topics = list(self._members)
             waiting = {topic: self._subscribed.get(topic) or asyncio.Event() for topic in topics}
-            # A connection without any subscription cannot be read from.
-            await pubsub.subscribe(f"listening.{uuid.uuid4().hex}", *topics)
+            beacon = f"listening.{uuid.uuid4().hex}"
+            await pubsub.subscribe(*topics, beacon)
             self._subscribed, self._pubsub = waiting, pubsub
+            return beacon
 
-    async def _read(self, pubsub: Any) -> None:
-        while True:
+    async def _confirmed(self, pubsub: Any) -> AsyncIterator[str]:
+        """Deliver what comes in; yield the topics that Redis confirms. Raises when the connection is of no more use."""
+        unanswered = False
+        while self._pubsub is pubsub:
             message = await pubsub.get_message(timeout=LOOK_SECONDS)
             if message is None:
+                if unanswered:
+                    raise TimeoutError("it does not answer")
                 await pubsub.ping()
+                unanswered = True
                 continue
-            topic = message["channel"].decode()
-            if message["type"] == "subscribe" and topic in self._subscribed:
-                self._subscribed[topic].set()
-            elif message["type"] == "message":
-                self.deliver(tuple(self._members.get(topic, ())), json.loads(message["data"]))
+            unanswered = False
+            if message["type"] == "message":
+                members = self._members.get(message["channel"].decode(), ())
+                self.deliver(tuple(members), json.loads(message["data"]))
+            elif message["type"] == "subscribe":
+                topic = message["channel"].decode()
+                if topic in self._subscribed:
+                    self._subscribed[topic].set()
+                yield topic
+        raise ConnectionError("a subscription failed")
 
     async def close(self) -> None:
         if self._listening is not None:

@@ -19,7 +19,6 @@ from typing import Final
 import psycopg
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-MANAGE: Final = (sys.executable, "-m", "tests.faults.process", "manage")
 
 
 def free_port() -> int:
@@ -57,6 +56,12 @@ class Process:
                 self._command, cwd=ROOT, env=self._environment, stdout=output, stderr=output, start_new_session=True
             )
 
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._running is not None, f"{self.name} does not run"
+        return self._running.pid
+
     def kill(self) -> None:
         """SIGKILL to the whole process group: no handler runs, nothing is flushed."""
         self.end(signal.SIGKILL)
@@ -82,8 +87,12 @@ class Process:
 class Stack:
     """The processes of one installation and how to reach it."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, embedder: bool = False, **environment: str) -> None:
+        """`embedder`: with the real embedding model, which takes seconds to load, instead of hashed words."""
         self.folder = folder
+        light = (sys.executable, "-m", "tests.faults.process")
+        self.manage_py = (sys.executable, "manage.py") if embedder else (*light, "manage")
+        self.celery = (*((sys.executable, "-m") if embedder else light), "celery", "-A", "chatbot")
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", str(folder)),
@@ -108,7 +117,7 @@ class Stack:
 
     def manage(self, *arguments: str, timeout: float = 300) -> str:
         run = subprocess.run(
-            [*MANAGE, *arguments],
+            [*self.manage_py, *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
@@ -130,7 +139,7 @@ class Stack:
     def add_web(self) -> Process:
         port = free_port()
         self.ports.append(port)
-        return self.add(f"web{len(self.ports)}", *MANAGE, "serve", "--port", str(port))
+        return self.add(f"web{len(self.ports)}", *self.manage_py, "serve", "--port", str(port))
 
     def kills(self) -> int:
         return sum(process.kills for process in self.processes)
@@ -141,9 +150,9 @@ class Stack:
 
 
 @contextmanager
-def embedded(folder: Path, **environment: str) -> Iterator[Stack]:
+def embedded(folder: Path, *, embedder: bool = False, **environment: str) -> Iterator[Stack]:
     """One process on SQLite, with a tiny knowledge base and an inbox that localhost pages may embed."""
-    stack = Stack(folder, **environment)
+    stack = Stack(folder, embedder=embedder, **environment)
     stack.manage("migrate", "-v", "0")
     seed(stack)
     web = stack.add_web()
@@ -156,12 +165,23 @@ def embedded(folder: Path, **environment: str) -> Iterator[Stack]:
 
 
 @contextmanager
-def production(folder: Path, *, postgres: str, broker: str = "", **environment: str) -> Iterator[Stack]:
-    """Two web processes, two reply workers and a beat on PostgreSQL and a Redis of its own (killable)."""
+def production(
+    folder: Path,
+    *,
+    postgres: str,
+    broker: str = "",
+    webs: int = 2,
+    workers: int = 2,
+    threads: int = 24,
+    embedder: bool = False,
+    **environment: str,
+) -> Iterator[Stack]:
+    """Web processes, reply workers and a beat on PostgreSQL and a Redis of its own (killable)."""
     database = f"parley_faults_{os.getpid()}"
     redis_port = free_port()
     stack = Stack(
         folder,
+        embedder=embedder,
         DATABASE_URL=f"{postgres.rsplit('/', 1)[0]}/{database}",
         DATABASE_POOL="12",
         REDIS_URL=f"redis://127.0.0.1:{redis_port}/0",
@@ -172,14 +192,13 @@ def production(folder: Path, *, postgres: str, broker: str = "", **environment: 
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')  # type: ignore[call-overload]
         connection.execute(f'CREATE DATABASE "{database}"')  # type: ignore[call-overload]
-    celery = (sys.executable, "-m", "tests.faults.process", "celery", "-A", "chatbot")
     worker = (
-        *celery,
+        *stack.celery,
         "worker",
         "-P",
         "threads",
         "-c",
-        "24",
+        str(threads),
         "-Q",
         "replies,index",
         "-l",
@@ -205,11 +224,11 @@ def production(folder: Path, *, postgres: str, broker: str = "", **environment: 
         wait_for_port(redis_port)
         stack.manage("migrate", "-v", "0")
         seed(stack)
-        for _ in range(2):
+        for _ in range(webs):
             stack.add_web().start()
-        for number in (1, 2):
+        for number in range(1, workers + 1):
             stack.add(f"worker{number}", *worker, "-n", f"worker{number}@faults").start()
-        stack.add("beat", *celery, "beat", "-l", "WARNING", "-s", str(folder / "beat")).start()
+        stack.add("beat", *stack.celery, "beat", "-l", "WARNING", "-s", str(folder / "beat")).start()
         for port in stack.ports:
             wait_for_port(port)
         yield stack

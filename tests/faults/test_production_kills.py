@@ -54,7 +54,7 @@ def _customers(stack: Stack) -> list[Customer]:
     for number in range(CUSTOMERS):
         dice = random.Random(number)
         texts = [dice.choice(QUESTIONS) for _ in range(MESSAGES)]
-        made.append(Customer(stack.ports, texts, dice, patience=0.5))
+        made.append(Customer(stack.ports, texts, dice, patience=0.35))
     return made
 
 
