@@ -1,101 +1,147 @@
-"""A customer on the sample shop's page, in a real browser, against a real process."""
+"""A customer on the sample shop's page, in a real browser, against the real server."""
 
+import functools
+import http.server
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Frame, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
-from tests.faults.stack import Stack, wait_for_port
-
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-QUESTION = "How long do I have to send back shoes I have worn?"
+from tests.browser.shop import ANSWER, QUESTION, Shop, answered, ask, chat, counts
 
 pytestmark = pytest.mark.browser
+IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
+KEY = "pk_sample_company"
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    if not Path(CHROMIUM).exists():
-        reason = f"no Chromium at {CHROMIUM} (apt-get install chromium, or set CHROMIUM)"
-        pytest.fail(reason) if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip(reason)
-    stack = Stack(tmp_path_factory.mktemp("shop"), GENERATOR="extractive")
-    process = stack.add_web()
-    stack.environment["PORT"] = str(stack.ports[0])
-    stack.manage("demo", "--prepare", "--port", str(stack.ports[0]), timeout=280)
-    process.start()
-    wait_for_port(stack.ports[0])
-    yield stack
-    stack.close()
+def picture(page: Page, name: str) -> None:
+    """Renew a picture of the documentation when UPDATE_SCREENSHOTS=1 asks for it."""
+    if os.environ.get("UPDATE_SCREENSHOTS") == "1":
+        page.wait_for_timeout(400)
+        page.screenshot(path=IMAGES / name)
 
 
-@pytest.fixture
-def page(shop: Stack) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 860})
-        page.goto(f"http://localhost:{shop.ports[0]}/")
-        page.wait_for_function("window.Parley && window.Parley.open")
-        yield page
-        browser.close()
-
-
-def chat(page: Page) -> Frame:
-    page.evaluate("Parley.open()")
-    page.wait_for_timeout(200)
-    frame = next(frame for frame in page.frames if "/widget/frame/" in frame.url)
-    frame.wait_for_selector("#text")
-    return frame
-
-
-def ask(frame: Frame, text: str) -> None:
-    frame.fill("#text", text)
-    frame.press("#text", "Enter")
-
-
-def test_a_first_question_is_answered_with_a_source_that_opens(page: Page) -> None:
+def test_a_first_question_is_answered_with_a_source_that_opens(page: Page, shop: Shop) -> None:
+    page.goto(shop.url)
     frame = chat(page)
     ask(frame, QUESTION)
-    frame.get_by_text("within 30 days of delivery").first.wait_for(timeout=60_000)
-    frame.get_by_role("button", name="Returns").first.click()
+    answered(frame, ANSWER)
+    picture(page, "widget.png")
+    frame.locator("#log .sources button").first.click()
     frame.locator("#passage blockquote").get_by_text("worn outdoors").first.wait_for()
 
 
-def test_the_conversation_is_there_after_a_reload_once(page: Page) -> None:
-    frame = chat(page)
-    ask(frame, QUESTION)
-    frame.get_by_text("within 30 days of delivery").first.wait_for(timeout=60_000)
-    page.reload()
-    page.wait_for_function("window.Parley && window.Parley.open")
-    frame = chat(page)
-    frame.get_by_text("within 30 days of delivery").first.wait_for()
-    assert frame.locator("#log").get_by_text(QUESTION, exact=True).count() == 1
-
-
-def test_what_the_documents_do_not_say_ends_with_the_offer_of_a_person(page: Page) -> None:
+def test_what_the_documents_do_not_say_ends_with_the_offer_of_a_person(page: Page, shop: Shop) -> None:
+    page.goto(shop.url)
     frame = chat(page)
     ask(frame, "Do you ship to Brazil?")
-    frame.get_by_text("don't know that").first.wait_for(timeout=60_000)
-    frame.locator("main").get_by_role("button", name="Talk to a person").click()
-    frame.get_by_text("A person from our team").first.wait_for()
+    answered(frame, "don't know that")
+    frame.locator("#log .offer").click()
+    frame.locator("#queue strong").wait_for()
+    frame.locator("#log .notice").first.wait_for()
 
 
-def test_a_chinese_customer_reads_chinese(page: Page, shop: Stack) -> None:
-    page.goto(f"http://localhost:{shop.ports[0]}/?lang=zh")
-    page.wait_for_function("window.Parley && window.Parley.open")
+def test_a_chinese_customer_is_served_in_chinese(page: Page, shop: Shop) -> None:
+    page.goto(f"{shop.url}/zh")
     frame = chat(page)
-    ask(frame, "寄到德国的运费是多少？")
-    frame.get_by_text("15").first.wait_for(timeout=60_000)
+    assert frame.locator("html").get_attribute("lang", timeout=5000).startswith("zh")  # type: ignore[union-attr]
+    ask(frame, "穿过的鞋多久之内可以退?")
+    answered(frame, "30 天")
+    picture(page, "widget-zh.png")
 
 
-def test_a_page_of_another_origin_gets_no_chat(page: Page, shop: Stack) -> None:
-    answer = page.request.get(
-        f"http://localhost:{shop.ports[0]}/widget/frame/pk_sample_company/?origin=https://evil.example"
-    )
+def test_with_the_keyboard_alone(page: Page, shop: Shop) -> None:
+    page.goto(shop.url)
+    page.locator("parley-widget").wait_for(state="attached")
+    launcher = page.get_by_role("button", name="Open chat")
+    launcher.wait_for()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if launcher.evaluate("(button) => button.getRootNode().activeElement === button"):
+            break
+    page.keyboard.press("Enter")
+    frame = chat(page)
+    frame.locator("#text:focus").wait_for()
+    page.keyboard.type(QUESTION)
+    page.keyboard.press("Enter")
+    answered(frame, ANSWER)
+    for _ in range(30):
+        page.keyboard.press("Shift+Tab")
+        if frame.locator(".sources button:focus").count():
+            break
+    page.keyboard.press("Enter")
+    frame.locator("#passage[open] blockquote").wait_for()
+    page.keyboard.press("Escape")
+    frame.locator("#passage").wait_for(state="hidden")
+    frame.locator("#text").focus()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Open chat").wait_for()
+
+
+def test_hostile_styles_of_the_page_do_not_reach_the_chat(page: Page, shop: Shop) -> None:
+    css = "body *,parley-widget,iframe,button,svg{display:none!important;transform:scale(.1)!important;opacity:0!important;font-size:90px!important}"
+    body = f"<!doctype html><style>{css}</style><script async src='/widget/loader.js' data-inbox='{KEY}'></script>"
+    page.route("**/hostile", lambda route: route.fulfill(body=body, content_type="text/html"))
+    page.goto(f"{shop.url}/hostile")
+    frame = chat(page)
+    ask(frame, QUESTION)
+    answered(frame, ANSWER)
+    assert page.locator("parley-widget iframe").bounding_box()["height"] > 400  # type: ignore[index]
+
+
+@pytest.fixture
+def evil(shop: Shop, tmp_path: Path) -> Iterator[str]:
+    """A page of another origin that embeds the shop's chat."""
+    tag = f"<script async src='{shop.url}/widget/loader.js' data-inbox='{KEY}'></script>"
+    (tmp_path / "index.html").write_text(f"<!doctype html><h1>Not the shop</h1>{tag}")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_page_of_another_origin_gets_no_chat(page: Page, shop: Shop, evil: str) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    with page.expect_response("**/widget/launcher/**") as launcher:
+        page.goto(evil)
+    assert launcher.value.status == 403
+    page.wait_for_timeout(300)
+    assert page.locator("parley-widget").count() == 0
+    assert any(evil in text for text in said), "the owner of the page is told why"
+    answer = page.request.get(f"{shop.url}/widget/frame/{KEY}/?origin={evil}")
     assert answer.status == 403
-    assert "evil.example" in answer.text()
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(f"ws://localhost:{shop.port}/ws/widget/{KEY}/", origin=evil, proxy=None)  # type: ignore[arg-type]
+
+
+def test_on_a_phone_in_the_dark(browser: Browser, shop: Shop) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 700}, color_scheme="dark", has_touch=True)
+    page = context.new_page()
+    page.goto(shop.url)
+    frame = chat(page)
+    ask(frame, "How much is shipping to Germany?")
+    answered(frame, "15 USD")
+    box = page.locator("parley-widget iframe").bounding_box()
+    assert box and box["width"] == 360 and box["height"] == 700
+    assert frame.evaluate("document.documentElement.scrollWidth") <= 360
+    picture(page, "widget-phone.png")
+    context.close()
+
+
+def test_the_conversation_is_there_after_a_reload_once(page: Page, shop: Shop) -> None:
+    page.goto(shop.url)
+    frame = chat(page)
+    ask(frame, QUESTION)
+    answered(frame, ANSWER)
+    page.reload()
+    frame = chat(page)
+    answered(frame, ANSWER)
+    assert counts(frame) == (1, 1)
