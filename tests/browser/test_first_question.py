@@ -47,7 +47,7 @@ def test_what_the_documents_do_not_say_ends_with_the_offer_of_a_person(page: Pag
 
 
 def test_a_chinese_customer_is_served_in_chinese(page: Page, shop: Shop) -> None:
-    page.goto(f"{shop.url}/zh")
+    page.goto(f"{shop.url}/?lang=zh")
     frame = chat(page)
     assert frame.locator("html").get_attribute("lang", timeout=5000).startswith("zh")  # type: ignore[union-attr]
     ask(frame, "穿过的鞋多久之内可以退?")
