@@ -112,6 +112,8 @@ def checked_url(url: str) -> httpx.URL:
         raise Forbidden("This is not a web address. It begins with https:// or http:// and has no spaces.") from error
     if parsed.scheme not in ("http", "https") or not host:
         raise Forbidden("Only addresses that begin with https:// or http:// can be fetched.")
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise Forbidden("This address names a port that does not exist.")
     if parsed.userinfo:
         raise Forbidden("Addresses with a user name or password in them are not fetched.")
     return parsed.copy_with(fragment=None)
