@@ -45,7 +45,7 @@ class Process:
     def __init__(self, name: str, command: list[str], *, environment: dict[str, str], log: Path) -> None:
         self.name = name
         self._command = command
-        self._environment = environment
+        self.environment = environment
         self._log = log
         self._running: subprocess.Popen[bytes] | None = None
         self.kills = 0
@@ -53,7 +53,7 @@ class Process:
     def start(self) -> None:
         with self._log.open("ab") as output:
             self._running = subprocess.Popen(
-                self._command, cwd=ROOT, env=self._environment, stdout=output, stderr=output, start_new_session=True
+                self._command, cwd=ROOT, env=self.environment, stdout=output, stderr=output, start_new_session=True
             )
 
     @property
@@ -66,19 +66,20 @@ class Process:
         """SIGKILL to the whole process group: no handler runs, nothing is flushed."""
         self.end(signal.SIGKILL)
 
-    def end(self, number: int) -> None:
-        """Send a signal to the process group and wait for its end; after 20 s it is killed."""
+    def end(self, number: int) -> int | None:
+        """Send a signal to the process group and wait for its end; after 20 s it is killed. Returns its status."""
         if self._running is None:
-            return
+            return None
         self.kills += 1
         with suppress(ProcessLookupError):
             os.killpg(self._running.pid, number)
         try:
-            self._running.wait(20)
+            status = self._running.wait(20)
         except subprocess.TimeoutExpired:
             os.killpg(self._running.pid, signal.SIGKILL)
-            self._running.wait(20)
+            status = self._running.wait(20)
         self._running = None
+        return status
 
     def output(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
@@ -115,11 +116,11 @@ class Stack:
         self.ports: list[int] = []
         self.processes: list[Process] = []
 
-    def manage(self, *arguments: str, timeout: float = 300) -> str:
+    def manage(self, *arguments: str, timeout: float = 300, **environment: str) -> str:
         run = subprocess.run(
             [*self.manage_py, *arguments],
             cwd=ROOT,
-            env=self.environment,
+            env={**self.environment, **environment},
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -279,7 +280,8 @@ def seed(stack: Stack) -> None:
     stack.manage("ingest", str(folder))
 
 
-def faultless_answers(stack: Stack) -> list[str]:
+def faultless_answers(stack: Stack, **environment: str) -> list[str]:
     """What the engine and the index answer to QUESTIONS when nothing is killed."""
-    answers: list[str] = json.loads(stack.manage("shell", "-c", ASK.format(questions=QUESTIONS)).splitlines()[-1])
+    output = stack.manage("shell", "-c", ASK.format(questions=QUESTIONS), **environment)
+    answers: list[str] = json.loads(output.splitlines()[-1])
     return answers
