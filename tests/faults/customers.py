@@ -39,6 +39,8 @@ class Customer:
     texts: list[str]
     dice: random.Random
     patience: float = 0.8
+    cuts: float = 0.0
+    """After what share of the events the connection breaks off without a word, as when a phone loses its network."""
     token: str | None = None
     conversation: str | None = None
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -49,7 +51,7 @@ class Customer:
     torn: list[str] = field(default_factory=list)
     """Answers that differ from what had been streamed of them."""
     counts: Counter[str] = field(default_factory=Counter)
-    """reconnects, repeats (a message that came again), gaps (a number that was missing), streams (compared)."""
+    """cuts, reconnects, repeats (a message that came again), gaps (a number that was missing), streams (compared)."""
     _outbox: tuple[str, str] | None = None
     _stream: Stream | None = None
     _again_at: float = 0.0
@@ -98,6 +100,10 @@ class Customer:
                 await self._send(socket, type="sync" if over or self._waits else "ping", last_seq=self.last_seq)
                 event = None
             await self._take(socket, event or {"type": "silence"})
+            if self.dice.random() < self.cuts:
+                self.counts["cuts"] += 1
+                socket.transport.abort()
+                return
             if event is not None and self.conversation is None and event["type"] != "welcome":
                 continue
             await self._write(socket, fresh=event is not None and event["type"] == "welcome")

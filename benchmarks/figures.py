@@ -1,0 +1,29 @@
+"""What all benchmarks share: percentiles, where results go, and the machine in general terms."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+RESULTS: Final = Path(__file__).parent / "results"
+
+
+def spread(values: Sequence[float], *, digits: int = 1) -> dict[str, float]:
+    """p50 and p95 by nearest rank."""
+    ordered = sorted(values)
+    return {
+        name: round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], digits)
+        for name, share in (("p50", 0.50), ("p95", 0.95))
+    }
+
+
+def machine() -> dict[str, Any]:
+    return {"cores": os.cpu_count(), "machine": platform.machine()}
+
+
+def write(path: Path, report: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(report), flush=True)
