@@ -25,6 +25,7 @@ SAMPLE = Path(__file__).parent.parent / "chatbot" / "knowledge" / "sample" / "do
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=RESULTS / "indexing_rate.json")
     parser.add_argument("--documents", type=int, default=160)
     arguments = parser.parse_args()
     from retrieval.embedding import SentenceEmbedder
@@ -49,7 +50,7 @@ def main() -> None:
         "machine": platform.machine(),
     }
     print(json.dumps(report))
-    (RESULTS / "indexing_rate.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    arguments.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def _documents(count: int) -> list[tuple[str, str]]:

@@ -29,6 +29,7 @@ QUESTIONS = 300
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--kind", choices=["flat", "hnsw"], help="instead of what the size decides")
     arguments = parser.parse_args()
     from retrieval.embedding import get_embedder
@@ -41,7 +42,7 @@ def main() -> None:
         report[str(size)] = _measure(size, arguments.kind, seeds, embedder)
         print(size, json.dumps(report[str(size)]), flush=True)
     name = f"search_latency{'_' + arguments.kind if arguments.kind else ''}.json"
-    (RESULTS / name).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (arguments.out or RESULTS / name).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def _measure(size: int, kind: Any, seeds: Any, embedder: Any) -> dict[str, Any]:
