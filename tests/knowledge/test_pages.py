@@ -356,3 +356,18 @@ def test_pages_for_errors_need_nothing_that_could_be_missing(template: str) -> N
     page = render_to_string(template)
     assert "<h1>" in page
     assert "Traceback" not in page
+
+
+@pytest.mark.parametrize("number", ["0", "9" * 30])
+def test_numbers_that_nothing_has_lead_to_the_page_for_nothing(number: str, admin: Client, shop: Shop) -> None:
+    for url in (
+        f"/knowledge/documents/{number}/",
+        f"/knowledge/sources/{number}/delete/",
+        f"/knowledge/inboxes/{number}/",
+        f"/p/{number}/{number}/",
+    ):
+        answer = admin.get(url)
+        assert answer.status_code == 404
+        assert "There is nothing here" in html(answer)
+    assert admin.get(f"/p/{shop.returns.pk}/{number}/").status_code == 200
+    assert admin.post(f"/knowledge/index/{number}/activate/")["Location"] == "/knowledge/index/"
