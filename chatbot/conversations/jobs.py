@@ -78,9 +78,8 @@ def _claim_locked(conversation: Conversation) -> Claim | None:
     )
     if taken != 1:
         return None
-    ReplyJob.objects.filter(pk__in=[other.pk for other in queued[:-1]]).update(
-        state=ReplyJob.State.ABSORBED, finished_at=now
-    )
+    if older := [other.pk for other in queued[:-1]]:
+        ReplyJob.objects.filter(pk__in=older).update(state=ReplyJob.State.ABSORBED, finished_at=now)
     return Claim(job.pk, job.attempt + 1, conversation, _owed(job))
 
 

@@ -1,13 +1,13 @@
 """Reads of the conversation domain: rows to what a socket or a page shows. Writes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Subquery
 
 from chatbot.conversations import events, streams
-from chatbot.conversations.models import Contact, Conversation, Inbox, Message, ReplyJob
+from chatbot.conversations.models import Citation, Contact, Conversation, Inbox, Message, ReplyJob
 
 ACTIVE_JOBS = (ReplyJob.State.QUEUED, ReplyJob.State.RUNNING)
 
@@ -50,6 +50,15 @@ def message_out(message: Message) -> events.MessageOut:
     """A message as its customer sees it. Expects the rows that `_with_parts` fetches, or fetches them."""
     rating = getattr(message, "rating", None)
     job = next((row.pk for row in message.answers.all() if row.state == ReplyJob.State.DONE), None)
+    return _shown(message, tuple(message.citations.all()), rating=rating.value if rating else 0, job=job)
+
+
+def fresh_message_out(message: Message, citations: Sequence[Citation]) -> events.MessageOut:
+    """A message that was written a moment ago, with what was written beside it: nothing is read."""
+    return _shown(message, citations, rating=0, job=None)
+
+
+def _shown(message: Message, citations: Sequence[Citation], *, rating: int, job: int | None) -> events.MessageOut:
     return events.MessageOut(
         seq=message.seq,
         client_id=message.client_id,
@@ -59,10 +68,10 @@ def message_out(message: Message) -> events.MessageOut:
         author=message.author.get_short_name() or message.author.get_username() if message.author else "",
         citations=tuple(
             events.CitationOut(number=c.number, title=c.title, heading=c.heading, url=c.url, text=c.text)
-            for c in message.citations.all()
+            for c in sorted(citations, key=lambda citation: citation.number)
         ),
         offer_person=message.offer_person,
-        rating=rating.value if rating else 0,
+        rating=rating,
         created_at=message.created_at.isoformat(),
         job=job,
     )

@@ -197,8 +197,10 @@ def post_bot_reply(*, conversation: Conversation, reply: BotReply) -> tuple[Mess
         publish=False,
     )
     abstained = reply.kind == Message.Kind.ABSTAIN
-    conversation.abstentions = conversation.abstentions + 1 if abstained else 0
-    conversation.save(update_fields=["abstentions", "updated_at"])
+    abstentions = conversation.abstentions + 1 if abstained else 0
+    if abstentions != conversation.abstentions:
+        conversation.abstentions = abstentions
+        conversation.save(update_fields=["abstentions", "updated_at"])
     return message, shown
 
 
@@ -234,11 +236,12 @@ def _append(conversation: Conversation, draft: Draft, *, publish: bool = True) -
     )
     for citation in draft.citations:
         citation.message = message
-    Citation.objects.bulk_create(draft.citations)
+    if draft.citations:
+        Citation.objects.bulk_create(draft.citations)
     if draft.card is not None:
         draft.card.message = message
         draft.card.save()
-    shown = selectors.message_out(message)
+    shown = selectors.fresh_message_out(message, draft.citations)
     if publish:
         publishing.publish_on_commit(conversation.pk, shown)
     return message, shown
@@ -263,6 +266,8 @@ def _apply(
 
 
 def _move(conversation: Conversation, before: State, after: State, *, agent: User | None, reason: str) -> None:
+    if agent is None and before == after:
+        return
     if agent is not None:
         conversation.assignee = agent
     if before != after:
