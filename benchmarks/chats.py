@@ -17,12 +17,11 @@ ANSWER_SECONDS: Final = 120.0
 
 @dataclass(frozen=True)
 class Turn:
-    """Seconds since the question was sent; `ended` is a moment of time.perf_counter()."""
+    """Seconds since the question was sent."""
 
     acknowledged: float
     first_words: float
     whole: float
-    ended: float
 
 
 class Chat:
@@ -61,7 +60,7 @@ class Chat:
             elif event["type"] == "message" and event["role"] == "bot":
                 if event["kind"] != "text":
                     raise RuntimeError(f"No answer: {event['text']}")
-                return Turn(acknowledged, first or passed, passed, time.perf_counter())
+                return Turn(acknowledged, first or passed, passed)
             elif event["type"] == "error":
                 raise RuntimeError(event["message"])
 
@@ -85,13 +84,16 @@ class Chat:
             pass
 
 
-async def talk(ports: Sequence[int], questions: Sequence[str], *, chats: int, turns: int) -> list[Turn]:
-    """`chats` sockets at once, `turns` questions each, one after the other. All turns, in the order they ended."""
+async def talk(
+    ports: Sequence[int], questions: Sequence[str], *, chats: int, turns: int, over: float = 0.0
+) -> list[Turn]:
+    """`chats` sockets at once, `turns` questions each, one after the other; the first ones spread `over` seconds."""
     opened = [await Chat.open(ports[number % len(ports)]) for number in range(chats)]
 
     async def one(chat: Chat, number: int) -> list[Turn]:
+        await asyncio.sleep(over * number / chats)
         return [await chat.ask(questions[(number + turn) % len(questions)]) for turn in range(turns)]
 
     done = await asyncio.gather(*(one(chat, number) for number, chat in enumerate(opened)))
     await asyncio.gather(*(chat.close() for chat in opened))
-    return sorted((turn for turns_of in done for turn in turns_of), key=lambda turn: turn.ended)
+    return [turn for turns_of in done for turn in turns_of]

@@ -3,15 +3,17 @@
     python -m benchmarks.end_to_end [--chats 50] [--turns 4] [--only embedded|production]
 
 The engine is the mock one: its delays are the dials, its answers have a fixed number of pieces. Each chat asks, waits
-for the whole answer and asks again. Everything else is the product: Daphne, sockets, database, Celery workers, search
-with the real embedder, verification, streaming. `embedded` is the one-process default on SQLite, `production` is one
-web process, one worker and a clock on PostgreSQL and Redis (left out where they do not answer). The customers run on
-the same cores. Words are shown once their sentence is verified, so `added` compares the first words at the customer
-with the engine's first whole sentence.
+for the whole answer and asks again; the first questions are spread over the time of one answer, and the rate is the
+number of chats divided by the mean time of an answer, for the engine alone just the same. Everything else is the
+product: Daphne, sockets, database, Celery workers, search with the real embedder, verification, streaming. `embedded`
+is the one-process default on SQLite, `production` is one web process, one worker and a clock on PostgreSQL and Redis
+(left out where they do not answer). The customers run on the same cores. Words are shown once their sentence is
+verified, so `added` compares the first words at the customer with the engine's first whole sentence.
 """
 
 import argparse
 import asyncio
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -50,7 +52,7 @@ DIALS: Final = (Dials(500, 40, 100), Dials(200, 20, 60))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--chats", type=int, default=50)
-    parser.add_argument("--turns", type=int, default=6)
+    parser.add_argument("--turns", type=int, default=4)
     parser.add_argument("--only", choices=["embedded", "production"])
     parser.add_argument("--dials", type=_dials, nargs="+", default=list(DIALS), help="first_token_ms/token_ms/tokens")
     parser.add_argument("--out", type=Path, default=figures.RESULTS / "end_to_end.json")
@@ -79,28 +81,23 @@ def _measure(name: str, dials: Dials, *, chats: int, turns: int) -> dict[str, An
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder, start(Path(folder), **options) as stack:
         answers = faultless_answers(stack)
         alone = _engine_alone(dials, answers, threads=chats, turns=turns)
-        asyncio.run(talk(stack.ports, QUESTIONS, chats=chats, turns=WARM_UP_TURNS))
-        quiet = asyncio.run(talk(stack.ports, QUESTIONS, chats=1, turns=8))
-        busy = asyncio.run(_from_now(stack, chats, turns))
+        spread_over = chats / alone["per_second"]
+        asyncio.run(talk(stack.ports, QUESTIONS, chats=chats, turns=WARM_UP_TURNS, over=spread_over))
+        quiet = asyncio.run(talk(stack.ports, QUESTIONS, chats=1, turns=5))
+        busy = asyncio.run(talk(stack.ports, QUESTIONS, chats=chats, turns=turns, over=spread_over))
+    per_second = chats / statistics.mean(turn.whole for turn in busy)
     sentence_ms = 1000 * alone["first_sentence_seconds"]
     return {
         "shape": name,
         "engine": str(dials),
         "engine_alone_answers_per_second": round(alone["per_second"], 2),
-        "answers_per_second": round(busy["per_second"], 2),
-        "ratio": round(busy["per_second"] / alone["per_second"], 3),
+        "answers_per_second": round(per_second, 2),
+        "ratio": round(per_second / alone["per_second"], 3),
         "engine_first_sentence_ms": round(sentence_ms, 1),
         "first_words_added_ms_one_chat": _added(quiet, sentence_ms),
-        "first_words_added_ms": _added(busy["turns"], sentence_ms),
-        "acknowledged_ms": figures.spread([1000 * turn.acknowledged for turn in busy["turns"]]),
+        "first_words_added_ms": _added(busy, sentence_ms),
+        "acknowledged_ms": figures.spread([1000 * turn.acknowledged for turn in busy]),
     }
-
-
-async def _from_now(stack: Stack, chats: int, turns: int) -> dict[str, Any]:
-    began = time.perf_counter()
-    done = await talk(stack.ports, QUESTIONS, chats=chats, turns=turns)
-    opened = min(turn.ended - turn.whole for turn in done)  # sockets are open before the first question
-    return {"per_second": len(done) / (done[-1].ended - max(began, opened)), "turns": done}
 
 
 def _added(turns: list[Turn], sentence_ms: float) -> dict[str, float]:
@@ -119,27 +116,28 @@ def _engine_alone(dials: Dials, answers: list[str], *, threads: int, turns: int)
         for text in answers
     ]
 
-    def one(number: int) -> list[float]:
-        return [
-            _first_sentence(iter(engine.generate(requests[(number + turn) % len(requests)]))) for turn in range(turns)
-        ]
+    def one(number: int) -> list[tuple[float, float]]:
+        time.sleep(number / threads * (dials.first_token_ms + dials.tokens * dials.token_ms) / 1000)
+        return [_timed(iter(engine.generate(requests[(number + turn) % len(requests)]))) for turn in range(turns)]
 
     with ThreadPoolExecutor(threads) as pool:
-        began = time.perf_counter()
-        firsts = [first for some in pool.map(one, range(threads)) for first in some]
-        seconds = time.perf_counter() - began
-    return {"per_second": threads * turns / seconds, "first_sentence_seconds": sum(firsts) / len(firsts)}
+        times = [one_time for some in pool.map(one, range(threads)) for one_time in some]
+    return {
+        "per_second": threads / statistics.mean(whole for _first, whole in times),
+        "first_sentence_seconds": statistics.mean(first for first, _whole in times),
+    }
 
 
-def _first_sentence(pieces: Iterator[str]) -> float:
-    """Seconds to the first whole sentence, after running to the end."""
+def _timed(pieces: Iterator[str]) -> tuple[float, float]:
+    """Seconds to the first whole sentence and to the end."""
     from chatbot.conversations.verification import StreamedSentences
 
     began, first, stream = time.perf_counter(), 0.0, StreamedSentences()
     for piece in pieces:
         if list(stream.feed(piece)) and not first:
             first = time.perf_counter() - began
-    return first or time.perf_counter() - began
+    whole = time.perf_counter() - began
+    return first or whole, whole
 
 
 if __name__ == "__main__":
