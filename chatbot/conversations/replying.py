@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db import connections
+from django.db import connection, connections
 
 from chatbot.conversations import jobs, publishing, services, streams
 from chatbot.conversations.events import StreamStatus
@@ -78,13 +78,13 @@ def _dropped(claim: jobs.Claim, writer: streams.StreamWriter) -> None:
 
 def _answer(claim: jobs.Claim, writer: streams.StreamWriter) -> "Answer":
     context = _context(claim)
-    connections.close_all()
+    _give_connection_back()
     writer.stage("searching")
     deadline = time.monotonic() + settings.REPLY_TIMEOUT_SECONDS
 
     def stage(name: str) -> None:
         if name == "writing":
-            connections.close_all()
+            _give_connection_back()
         writer.stage(name)
 
     def cancelled() -> bool:
@@ -93,6 +93,12 @@ def _answer(claim: jobs.Claim, writer: streams.StreamWriter) -> "Answer":
         return claim.lost.is_set()
 
     return answerer().answer(context, emit=writer.write, stage=stage, cancelled=cancelled)
+
+
+def _give_connection_back() -> None:
+    """To the pool, for another answer. SQLite has none: there closing only means opening again."""
+    if connection.vendor != "sqlite":
+        connections.close_all()
 
 
 def _context(claim: jobs.Claim) -> "AnswerContext":
