@@ -144,6 +144,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA busy_timeout=20000;",
     }
+    # Opening SQLite costs more than asking it: each thread keeps its connection for a while.
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
     # A file, not shared memory: threads in tests lock as they do in production.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 else:
@@ -166,7 +168,7 @@ if REDIS_URL and not EMBEDDED:
     }
     CACHES: dict[str, dict[str, object]] = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "chatbot.conversations.cache.BoundedRedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": REDIS_PREFIX,
             "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 2},
@@ -243,9 +245,17 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2}
 # The database finds lost work (reconcile), so the broker need not hold it for hours.
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
-    {"polling_interval": 0.005} if EMBEDDED else {"visibility_timeout": 3600}
-)
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {}
+if EMBEDDED:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.005}
+elif not BROKER_URL.startswith("amqp"):
+    # Without a timeout a Redis that hangs would hold every thread that rings for a job, for ever.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 3600,
+        "socket_connect_timeout": 2,
+        "socket_timeout": 3,
+        "socket_keepalive": True,
+    }
 CELERY_BEAT_SCHEDULE = {
     "reconcile-replies": {"task": "chatbot.conversations.tasks.reconcile", "schedule": 5.0},
     "reconcile-index": {"task": "retrieval.tasks.reconcile", "schedule": 30.0},

@@ -2,10 +2,15 @@
 
 import logging
 from functools import partial
+from typing import Final
 
 from django.db import transaction
 
+from chatbot.conversations.breaker import Breaker
+
 logger = logging.getLogger(__name__)
+
+_breaker: Final = Breaker("The broker")
 
 
 def enqueue(job_id: int) -> None:
@@ -13,7 +18,7 @@ def enqueue(job_id: int) -> None:
     from chatbot.conversations.tasks import reply_to_message
 
     try:
-        reply_to_message.apply_async(args=(job_id,), retry=False)
+        _breaker.call(reply_to_message.apply_async, args=(job_id,), retry=False)
     except Exception as error:  # noqa: BLE001 - brokers fail in many ways, and none of them loses the job
         logger.warning("Reply job %d waits for the next reconcile: the broker did not take it (%s).", job_id, error)
 

@@ -18,8 +18,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 INBOX: Final = "pk_faults"
-SILENCE_SECONDS: Final = 2.0
-"""After this long without an event the customer asks what it has missed."""
+SILENCE_SECONDS: Final = 3.0
+"""After this long without an event the customer's client asks for the newest number, as the widget's does."""
+SILENCES: Final = 3
+"""After so many in a row while an answer is awaited it asks for all that it has missed."""
 
 
 @dataclass
@@ -92,12 +94,16 @@ class Customer:
         self._stream = None
         hello = {"inbox": INBOX, "token": self.token, "conversation": self.conversation, "last_seq": self.last_seq}
         await self._send(socket, type="hello", **hello)
+        silences = 0
         while not self.done:
             try:
                 event = json.loads(await asyncio.wait_for(socket.recv(), SILENCE_SECONDS))
+                silences = silences if event["type"] == "pong" else 0
             except TimeoutError:
+                silences += 1
                 over = not self.texts and self._outbox is None
-                await self._send(socket, type="sync" if over or self._waits else "ping", last_seq=self.last_seq)
+                sync = over or (self._waits and silences % SILENCES == 0)
+                await self._send(socket, type="sync" if sync else "ping", last_seq=self.last_seq)
                 event = None
             await self._take(socket, event or {"type": "silence"})
             if self.dice.random() < self.cuts:

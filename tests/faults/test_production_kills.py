@@ -4,8 +4,10 @@ The whole production set-up on PostgreSQL, with a Redis of its own that carries 
 """
 
 import asyncio
+import os
 import random
 import shutil
+import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -32,13 +34,9 @@ QUICK_ENGINE: Final = "first_token_ms=40,token_ms=4"
 def test_two_thousand_messages_are_kept_once_in_order_and_answered_while_everything_is_killed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    postgres = require("postgres")
-    if shutil.which("redis-server") is None:
-        require("redis")
-        pytest.skip("redis-server is not installed here, so no Redis can be killed")
-    with production(tmp_path, postgres=postgres, GENERATOR_OPTIONS=QUICK_ENGINE) as stack:
+    with production(tmp_path, postgres=_postgres(), GENERATOR_OPTIONS=QUICK_ENGINE) as stack:
         answers = faultless_answers(stack)
-        customers = _customers(stack)
+        customers = _customers(stack, CUSTOMERS, MESSAGES)
         began = time.monotonic()
         killed = asyncio.run(asyncio.wait_for(_talk(stack, customers), 300))
         seconds = time.monotonic() - began
@@ -49,11 +47,46 @@ def test_two_thousand_messages_are_kept_once_in_order_and_answered_while_everyth
     assert sum(len(customer.sent) for customer in customers) >= 2000
 
 
-def _customers(stack: Stack) -> list[Customer]:
+def test_customers_come_and_write_while_redis_hangs_and_are_answered_when_it_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    postgres = _postgres()
+    with production(tmp_path, postgres=postgres, webs=1, workers=1, GENERATOR_OPTIONS=QUICK_ENGINE) as stack:
+        answers = faultless_answers(stack)
+        customers = _customers(stack, 10, 3)
+        for customer in customers:
+            customer.patience = 0
+        asyncio.run(asyncio.wait_for(_talk_to_a_hanging_redis(stack, customers), 120))
+        counts = verdict.check(_query(stack), customers, answers=answers)
+    with capsys.disabled():
+        print(f"\n  all written while Redis hung: {counts}")
+
+
+async def _talk_to_a_hanging_redis(stack: Stack, customers: Sequence[Customer]) -> None:
+    redis = next(process for process in stack.processes if process.name == "redis")
+    wanted = sum(len(customer.texts) for customer in customers)
+    os.kill(redis.pid, signal.SIGSTOP)
+    try:
+        talking = asyncio.gather(*(customer.run() for customer in customers))
+        await acknowledged(customers, wanted)
+    finally:
+        os.kill(redis.pid, signal.SIGCONT)
+    await talking
+
+
+def _postgres() -> str:
+    url = require("postgres")
+    if shutil.which("redis-server") is None:
+        require("redis")
+        pytest.skip("redis-server is not installed here, so no Redis can be killed")
+    return url
+
+
+def _customers(stack: Stack, count: int, messages: int) -> list[Customer]:
     made = []
-    for number in range(CUSTOMERS):
+    for number in range(count):
         dice = random.Random(number)
-        texts = [dice.choice(QUESTIONS) for _ in range(MESSAGES)]
+        texts = [dice.choice(QUESTIONS) for _ in range(messages)]
         made.append(Customer(stack.ports, texts, dice, patience=0.35, cuts=0.005))
     return made
 
