@@ -121,8 +121,10 @@ class Web:
     def __init__(self, *, host: str, port: int, on_ready: Callable[[], None]) -> None:
         from daphne.server import Server
 
+        from chatbot import bodies
         from chatbot.asgi import application
 
+        bodies.install()
         address = host.replace(":", r"\:")
         self._server = Server(
             application=application,

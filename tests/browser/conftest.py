@@ -54,7 +54,7 @@ def slow_shop(open_shop: OpenShop) -> Shop:
     return open_shop(GENERATOR="mock", GENERATOR_OPTIONS="first_token_ms=1500,token_ms=120")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright's loop runs in this thread: it must end before tests that have their own
 def browser(prepared: Path) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

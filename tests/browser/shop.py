@@ -26,7 +26,7 @@ class Shop:
 
     def start(self) -> None:
         self.server.start()
-        wait_for_port(self.port)
+        wait_for_port(self.port, seconds=200)
 
 
 def chat(page: Page) -> Frame:

@@ -224,6 +224,7 @@ def test_the_graph_agrees_with_an_exact_search_and_its_recall_is_measured() -> N
 def test_a_graph_that_finds_too_little_is_replaced_by_the_exact_search(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = np.eye(64, dtype=np.float32)
     monkeypatch.setattr("retrieval.dense.FLAT_MAX", 10)
+    monkeypatch.setattr("retrieval.dense.LEAST_RECALL", 0.0)
     assert DenseIndex.build(vectors, 64).kind == "hnsw"
     monkeypatch.setattr("retrieval.dense.LEAST_RECALL", 1.1)
     assert DenseIndex.build(vectors, 64).kind == "flat"
