@@ -19,6 +19,7 @@ ANSWER_SECONDS: Final = 120.0
 class Turn:
     """Seconds since the question was sent."""
 
+    question: str
     acknowledged: float
     first_words: float
     whole: float
@@ -60,7 +61,7 @@ class Chat:
             elif event["type"] == "message" and event["role"] == "bot":
                 if event["kind"] != "text":
                     raise RuntimeError(f"No answer: {event['text']}")
-                return Turn(acknowledged, first or passed, passed)
+                return Turn(question, acknowledged, first or passed, passed)
             elif event["type"] == "error":
                 raise RuntimeError(event["message"])
 

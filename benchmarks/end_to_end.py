@@ -86,25 +86,25 @@ def _measure(name: str, dials: Dials, *, chats: int, turns: int) -> dict[str, An
         quiet = asyncio.run(talk(stack.ports, QUESTIONS, chats=1, turns=5))
         busy = asyncio.run(talk(stack.ports, QUESTIONS, chats=chats, turns=turns, over=spread_over))
     per_second = chats / statistics.mean(turn.whole for turn in busy)
-    sentence_ms = 1000 * alone["first_sentence_seconds"]
+    sentences = dict(zip(QUESTIONS, alone["first_sentences"], strict=True))
     return {
         "shape": name,
         "engine": str(dials),
         "engine_alone_answers_per_second": round(alone["per_second"], 2),
         "answers_per_second": round(per_second, 2),
         "ratio": round(per_second / alone["per_second"], 3),
-        "engine_first_sentence_ms": round(sentence_ms, 1),
-        "first_words_added_ms_one_chat": _added(quiet, sentence_ms),
-        "first_words_added_ms": _added(busy, sentence_ms),
+        "engine_first_sentence_ms": round(1000 * statistics.mean(sentences.values()), 1),
+        "first_words_added_ms_one_chat": _added(quiet, sentences),
+        "first_words_added_ms": _added(busy, sentences),
         "acknowledged_ms": figures.spread([1000 * turn.acknowledged for turn in busy]),
     }
 
 
-def _added(turns: list[Turn], sentence_ms: float) -> dict[str, float]:
-    return figures.spread([1000 * turn.first_words - sentence_ms for turn in turns])
+def _added(turns: list[Turn], sentences: dict[str, float]) -> dict[str, float]:
+    return figures.spread([1000 * (turn.first_words - sentences[turn.question]) for turn in turns])
 
 
-def _engine_alone(dials: Dials, answers: list[str], *, threads: int, turns: int) -> dict[str, float]:
+def _engine_alone(dials: Dials, answers: list[str], *, threads: int, turns: int) -> dict[str, Any]:
     """The same engine, the same answers, nothing around it."""
     from finetune.engines.mock import MockEngine
     from finetune.records import ContextPassage, EngineConfig, GenerationRequest
@@ -121,10 +121,10 @@ def _engine_alone(dials: Dials, answers: list[str], *, threads: int, turns: int)
         return [_timed(iter(engine.generate(requests[(number + turn) % len(requests)]))) for turn in range(turns)]
 
     with ThreadPoolExecutor(threads) as pool:
-        times = [one_time for some in pool.map(one, range(threads)) for one_time in some]
+        times = list(pool.map(one, range(threads)))
     return {
-        "per_second": threads / statistics.mean(whole for _first, whole in times),
-        "first_sentence_seconds": statistics.mean(first for first, _whole in times),
+        "per_second": threads / statistics.mean(whole for some in times for _first, whole in some),
+        "first_sentences": [_timed(iter(engine.generate(request)))[0] for request in requests],
     }
 
 
