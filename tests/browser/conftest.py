@@ -51,7 +51,7 @@ def shop(open_shop: OpenShop) -> Shop:
 @pytest.fixture(scope="session")
 def slow_shop(open_shop: OpenShop) -> Shop:
     """Writes its answers so slowly that a test can act in the middle of one."""
-    return open_shop(GENERATOR="mock", GENERATOR_OPTIONS="first_token_ms=1500,token_ms=120")
+    return open_shop(GENERATOR="mock", GENERATOR_OPTIONS="first_token_ms=1200,token_ms=70")
 
 
 @pytest.fixture(scope="module")  # Playwright's loop runs in this thread: it must end before tests that have their own

@@ -9,9 +9,11 @@ pytestmark = pytest.mark.browser
 
 
 def streamed(frame: Frame, characters: int) -> None:
-    """Wait until so much of the running answer is shown."""
+    """Wait until so much of the running answer is shown, or all of it."""
     for _ in range(1500):
         text = frame.locator(".stream .bubble").all_inner_texts()
+        if not text and counts(frame)[1]:
+            return  # it was faster than this test
         if text and len(text[0].split(":", 1)[-1].strip()) >= characters:
             return
         frame.page.wait_for_timeout(20)
