@@ -29,6 +29,8 @@ SENTENCE: Final = 0.5
 COMPETENT: Final = 0.5
 ENOUGH: Final = 0.5
 """From this confidence on, passages in another language are not asked."""
+OWN_LANGUAGE: Final = 0.2
+"""So much surer must a passage in another language be to be taken instead."""
 OTHERS: Final = 2
 """Passages in the other language that are shown beside."""
 
@@ -92,7 +94,7 @@ def find(
     )
     first: _Look
     second: _Look | None
-    if there is not None and here.evidence.confidence < min(ENOUGH, there.evidence.confidence):
+    if there is not None and here.evidence.confidence < min(ENOUGH, there.evidence.confidence - OWN_LANGUAGE):
         first, second, lookup = there, here, reading.lookup
     else:
         first, second, lookup = here, there, "" if reading.query == part.query else reading.query
