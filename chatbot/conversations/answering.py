@@ -15,6 +15,7 @@ from chatbot.conversations import understanding as understandings
 from chatbot.conversations.finding import Found
 from chatbot.conversations.understanding import Understanding
 from chatbot.conversations.verification import Checked, StreamedSentences, check
+from chatbot.conversations.wording import other_words
 from finetune.records import Engine, GenerationRequest, GenerationResult
 from finetune.records import Turn as GenerationTurn
 from retrieval.records import Hit, Searcher, Turn
@@ -276,6 +277,7 @@ def _request(one: Found, understood: Understanding, context: AnswerContext) -> G
         language=understood.language,
         company=context.company,
         lookup=one.lookup,
+        also=other_words(one.lookup or one.part.query),
     )
 
 

@@ -126,9 +126,10 @@ def _look(
 ) -> _Look:
     """Choose among the hits by their sentences, then weigh the best sentence of those chosen."""
     question, original = places.by_country(question), places.by_country(original)
-    chosen = choose(hits, rank(question, _passages(hits), similarity=similarity))
+    also = other_words(question)
+    chosen = choose(hits, rank(question, _passages(hits), context=also, similarity=similarity))
     passages = _passages(chosen)
-    ranked = rank(question, passages, similarity=similarity)
+    ranked = rank(question, passages, context=also, similarity=similarity)
     evidence = evidences.weigh(question, passages, chosen, ranked, words, unknown, original)
     return _Look(chosen, evidence, ranked[0] if ranked else None)
 

@@ -256,7 +256,7 @@ class ExtractiveEngine:
 
     def _write(self, request: GenerationRequest) -> list[str]:
         context = " ".join(turn.text for turn in request.turns[-4:-1] if turn.role == "customer")
-        asked = request.lookup or request.question
+        asked, context = request.lookup or request.question, f"{context} {request.also}"
         ranked = rank(asked, request.passages, context=context, idf=self._idf, similarity=self._similarity)
         written: list[str] = []
         for piece in _Composer(asked, request.passages, ranked).compose():

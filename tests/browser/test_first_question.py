@@ -3,12 +3,13 @@
 import functools
 import http.server
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Frame, Page
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -122,6 +123,17 @@ def test_a_page_of_another_origin_gets_no_chat(page: Page, shop: Shop, evil: str
         connect(f"ws://localhost:{shop.port}/ws/widget/{KEY}/", origin=evil, proxy=None)  # type: ignore[arg-type]
 
 
+def luminance(color: str) -> float:
+    """Of `rgb(…)`, 0 (black) to 1."""
+    red, green, blue = (int(part) / 255 for part in re.findall(r"\d+", color)[:3])
+    return 0.21 * red + 0.72 * green + 0.07 * blue
+
+
+def style(frame: Frame, selector: str, name: str) -> str:
+    value: str = frame.locator(selector).first.evaluate("(one, name) => getComputedStyle(one)[name]", name)
+    return value
+
+
 def test_on_a_phone_in_the_dark(browser: Browser, shop: Shop) -> None:
     context = browser.new_context(viewport={"width": 360, "height": 700}, color_scheme="dark", has_touch=True)
     page = context.new_page()
@@ -132,8 +144,29 @@ def test_on_a_phone_in_the_dark(browser: Browser, shop: Shop) -> None:
     box = page.locator("parley-widget iframe").bounding_box()
     assert box and box["width"] == 360 and box["height"] == 700
     assert frame.evaluate("document.documentElement.scrollWidth") <= 360
+    assert luminance(style(frame, "body", "backgroundColor")) < 0.2
+    assert luminance(style(frame, "#log .bot:not(.greeting) .bubble", "color")) > 0.7
     picture(page, "widget-phone.png")
     context.close()
+
+
+def test_a_page_that_runs_from_right_to_left(page: Page, shop: Shop) -> None:
+    tag = f"<script async src='/widget/loader.js' data-inbox='{KEY}' data-position='left'></script>"
+    body = f"<!doctype html><html lang='ar' dir='rtl'>{tag}"
+    page.route("**/arabic", lambda route: route.fulfill(body=body, content_type="text/html"))
+    page.goto(f"{shop.url}/arabic")
+    frame = chat(page)
+    assert frame.locator("html").get_attribute("dir") == "rtl"
+    ask(frame, QUESTION)
+    answered(frame, ANSWER)
+    width = frame.evaluate("innerWidth")
+    mine = frame.locator("#log .customer .bubble").bounding_box()
+    theirs = frame.locator("#log .bot:not(.greeting) .bubble").bounding_box()
+    window = page.locator("parley-widget iframe").bounding_box()
+    assert mine and theirs and window and window["x"] < 100
+    assert mine["x"] - window["x"] < 40, "the customer's words stand at the end of the line: on the left"
+    assert window["x"] + width - theirs["x"] - theirs["width"] < 80
+    assert frame.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_the_conversation_is_there_after_a_reload_once(page: Page, shop: Shop) -> None:
