@@ -51,6 +51,7 @@ def test_a_chinese_customer_is_served_in_chinese(page: Page, shop: Shop) -> None
     page.goto(f"{shop.url}/?lang=zh")
     frame = chat(page)
     assert frame.locator("html").get_attribute("lang", timeout=5000).startswith("zh")  # type: ignore[union-attr]
+    assert frame.locator("#person").inner_text().strip() == "转人工"
     ask(frame, "穿过的鞋多久之内可以退?")
     answered(frame, "30 天")
     picture(page, "widget-zh.png")

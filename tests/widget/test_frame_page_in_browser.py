@@ -204,6 +204,27 @@ def test_calls_before_loading_are_kept_and_events_reach_the_page(context: Browse
     assert page.evaluate("Object.keys(localStorage).concat(Object.values(localStorage)).join().includes('T1')") is False
 
 
+def test_a_sign_in_that_the_page_cannot_give_leaves_the_chat_open(context: BrowserContext, server: FakeServer) -> None:
+    server.host_page += (
+        "<script>window.seen = []; window.asked = 0; window.Parley = [];"
+        "Parley.push(['on', 'error', (e) => seen.push(e.code)]);"
+        "Parley.push(['identify', () => { asked++; throw new Error('our server is away'); }])</script>" + LOADER
+    )
+    page = context.new_page()
+    page.goto(SHOP)
+    page.locator("parley-widget button").wait_for()
+    assert page.evaluate("asked") == 0, "nobody is signed in to a chat that nobody opened"
+    frame = chat(page)
+    write(frame, "anonymous then")
+    frame.locator("#log .customer").wait_for()
+    assert page.evaluate("seen") == ["identity_failed"]
+    page.evaluate("Parley.identify(async () => { throw new Error('again'); })")
+    page.wait_for_function("seen.length == 2")
+    write(frame, "still here")
+    frame.locator("#log .customer", has_text="still here").wait_for()
+    assert server.got("identify") == server.got("logout") == []
+
+
 def test_another_identity_wipes_what_the_first_one_left(page: Page, server: FakeServer) -> None:
     frame = chat(page)
     page.evaluate("(token) => Parley.identify(token)", passport("ada"))

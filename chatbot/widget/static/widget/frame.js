@@ -406,7 +406,7 @@ const orders = {
     $("passage").close();
     read();
   },
-  identify: ({ token }) => offered(String(token)),
+  identify: ({ token }) => token && offered(String(token)),
   logout: leave,
   context(more) {
     Object.assign(context, more);

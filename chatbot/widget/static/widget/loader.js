@@ -1,4 +1,4 @@
-// Draws the launcher and opens the chat in an isolated frame. Sees no message and no visitor token.
+// Draws the launcher, opens the chat in an isolated frame. Sees no message and no visitor token.
 // <script async src="https://HOST/widget/loader.js" data-inbox="KEY"></script>; API: docs/widget.md.
 (() => {
   const doc = document;
@@ -12,19 +12,18 @@
   let look = { color: color || "#1f6feb", ink: "#fff", title: "Chat", open: "Open chat", close: "Close chat", unread: "unread" };
   let frame, ready, shown, identity, unread = 0, context = {};
 
-  // Blocked storage costs comfort only.
   const recall = (store, value) => {
     try {
       const box = window[store];
       if (value === undefined) return box.getItem(`parley:${inbox}`);
       value ? box.setItem(`parley:${inbox}`, value) : box.removeItem(`parley:${inbox}`);
-    } catch {}
+    } catch {} // comfort only
   };
 
-  // `all: initial` and a shadow root keep the page's styles out; CSSOM passes a strict style policy.
+  // `all: initial` and a shadow root keep the page's styles out; CSSOM passes a strict policy.
   const host = doc.createElement("parley-widget");
   host.style.cssText = "all:initial;position:fixed;z-index:2147483647;".replaceAll(";", "!important;");
-  host.popover = "manual"; // top layer: above transforms of the page
+  host.popover = "manual"; // top layer
   const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
   root.adoptedStyleSheets = [sheet];
@@ -56,7 +55,8 @@ iframe:not(.open){opacity:0;visibility:hidden;transform:translateY(14px)}
 
   const emit = (type, detail) => (listeners[type] || []).forEach((listener) => listener(detail));
   const post = (type, detail) => ready && frame.contentWindow.postMessage({ parley: inbox, type, detail }, base.origin);
-  const token = async () => (typeof identity === "function" ? identity() : identity);
+  const failed = (problem) => emit("error", { code: "identity_failed", message: `${problem}` });
+  const token = async () => (identity?.call ? identity() : identity);
 
   const load = () => {
     if (frame) return;
@@ -85,7 +85,7 @@ iframe:not(.open){opacity:0;visibility:hidden;transform:translateY(14px)}
     if (!frame || source !== frame.contentWindow || origin !== base.origin || data?.parley !== inbox) return;
     const { type, detail } = data;
     if (type === "boot") {
-      const who = await token();
+      const who = await token().catch(failed);
       ready = true;
       post("boot", { open: !!shown, identity: who, context, page: { url: location.href.slice(0, 2000), title: doc.title.slice(0, 300) } });
     } else if (type === "hide") show(false);
@@ -106,8 +106,8 @@ iframe:not(.open){opacity:0;visibility:hidden;transform:translateY(14px)}
     async identify(who) {
       identity = who;
       if (!who) return api.logout();
-      if (typeof who === "string") load(); // it expires soon
-      post("identify", { token: await token() });
+      if (!who.call) load(); // it expires soon
+      if (ready) post("identify", { token: await token().catch(failed) });
     },
     logout() {
       identity = null;
@@ -145,7 +145,7 @@ iframe:not(.open){opacity:0;visibility:hidden;transform:translateY(14px)}
       start();
     }
   ).catch((problem) => {
-    if (!problem.big) return start(); // unreachable, or forbidden by the page's policy
+    if (problem.stack) return start(); // unreachable, or the page's policy forbids
     console.warn("Parley:", problem);
     emit("error", { code: "refused", message: problem });
   });
