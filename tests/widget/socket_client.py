@@ -4,6 +4,7 @@ import itertools
 from types import TracebackType
 from typing import Any, Self
 
+from asgiref.testing import ApplicationCommunicator
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 
@@ -13,6 +14,20 @@ HOST = "localhost"
 _numbers = itertools.count(1)
 
 
+class Communicator(WebsocketCommunicator):
+    """Lets the application give connections back as it does when it serves.
+
+    Channels' own communicator keeps them open for tests inside a transaction. Ours run outside of one, each with
+    threads of its own: their connections would be lost to PostgreSQL's pool, which sixteen tests empty.
+    """
+
+    async def send_input(self, message: dict[str, Any]) -> None:
+        await ApplicationCommunicator.send_input(self, message)
+
+    async def receive_output(self, timeout: float = 1) -> Any:
+        return await ApplicationCommunicator.receive_output(self, timeout)
+
+
 class Browser:
     """One socket. `async with Browser(inbox) as browser:` connects; `hello` enters."""
 
@@ -20,7 +35,7 @@ class Browser:
         headers = [(b"host", HOST.encode())]
         headers += [(b"origin", origin.encode())] if origin is not None else []
         self.inbox = inbox
-        self.socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), f"/ws/widget/{inbox}/", headers)
+        self.socket = Communicator(URLRouter(websocket_urlpatterns), f"/ws/widget/{inbox}/", headers)
         self.socket.scope["client"] = [address, 50000]
         self.token: str | None = None
         self.conversation: str | None = None
