@@ -8,11 +8,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
     "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz" * 2,
-    "ALLOWED_HOSTS": "chat.example.com",
     "PUBLIC_URL": "https://chat.example.com",
-    "EMBEDDED": "0",
     "DATABASE_URL": "postgres://parley@127.0.0.1:5432/parley",
     "REDIS_URL": "redis://127.0.0.1:6379/0",
+    "TRUSTED_PROXIES": "1",
 }
 
 
