@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "chatbot.accounts",
     "chatbot.conversations",
     "chatbot.widget",
+    "chatbot.desk",
     "chatbot.knowledge",
     "retrieval",
     "finetune",

@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/", admin.site.urls),
     path("widget/", include("chatbot.widget.urls")),
+    path("desk/", include("chatbot.desk.urls")),
     path("knowledge/", include("chatbot.knowledge.urls")),
     path("p/", include("chatbot.knowledge.public")),
     path("", include("chatbot.knowledge.site")),

@@ -9,6 +9,36 @@ from django.db import models
 class User(AbstractUser):
     """An agent, admin or analyst. The role is the group's name (see `roles.py`)."""
 
+    class Availability(models.TextChoices):
+        ONLINE = "online"
+        AWAY = "away"
+
+    availability = models.CharField(max_length=10, choices=Availability, default=Availability.ONLINE)
+    """What the agent chose; who counts as there also has a desk open (see `presence.py`)."""
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    """Last sign of life of an open desk."""
+
+    @property
+    def shown_name(self) -> str:
+        """What colleagues and customers read."""
+        return self.get_full_name() or self.get_username()
+
+
+class Team(models.Model):
+    """Agents who share a queue. New handoffs go round among those who are there, or wait for whoever takes them."""
+
+    name = models.CharField(max_length=80, unique=True)
+    members = models.ManyToManyField(User, blank=True, related_name="teams")
+    round_robin = models.BooleanField(default=False)
+    cap = models.PositiveSmallIntegerField(default=8)
+    """Open conversations at which an agent is passed over by the round."""
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
 
 class AuditEntry(models.Model):
     """One line of the append-only audit log. Never changed, never deleted by the application."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from django.contrib.auth.models import AnonymousUser
@@ -13,24 +13,43 @@ from django.http import HttpRequest, HttpResponse
 from chatbot.accounts.models import User
 
 Role = Literal["admin", "agent", "analyst"]
-Permission = Literal["knowledge.view", "knowledge.change", "conversations.reply", "conversations.view", "inbox.change"]
+Permission = Literal[
+    "knowledge.view",
+    "knowledge.change",
+    "conversations.view",
+    "conversations.reply",
+    "conversations.export",
+    "canned.change",
+    "insights.view",
+    "inbox.change",
+    "people.change",
+    "audit.view",
+]
 
 PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
-    "admin": frozenset(
-        ["knowledge.view", "knowledge.change", "conversations.reply", "conversations.view", "inbox.change"]
-    ),
+    "admin": frozenset(get_args(Permission)),
     "agent": frozenset(["knowledge.view", "conversations.reply", "conversations.view"]),
-    "analyst": frozenset(["knowledge.view", "conversations.view"]),
+    "analyst": frozenset(["knowledge.view", "conversations.view", "conversations.export", "insights.view"]),
 }
+"""`conversations.*` reaches what `conversations.access` says: agents their inboxes, admins and analysts all."""
+
+EVERY_INBOX: Final[frozenset[Role]] = frozenset(["admin", "analyst"])
+
+
+def roles_of(user: User | AnonymousUser) -> frozenset[Role]:
+    """The roles of an active user; one query. A superuser is an admin."""
+    if not user.is_authenticated or not user.is_active:
+        return frozenset()
+    names = set(user.groups.values_list("name", flat=True)) | ({"admin"} if user.is_superuser else set())
+    return frozenset(role for role in get_args(Role) if role in names)
+
+
+def sees_every_inbox(user: User | AnonymousUser) -> bool:
+    return bool(roles_of(user) & EVERY_INBOX)
 
 
 def may(user: User | AnonymousUser, permission: Permission) -> bool:
-    if not user.is_authenticated or not user.is_active:
-        return False
-    if user.is_superuser:
-        return True
-    groups = set(user.groups.values_list("name", flat=True))
-    return any(permission in allowed for role, allowed in PERMISSIONS.items() if role in groups)
+    return any(permission in PERMISSIONS[role] for role in roles_of(user))
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:

@@ -60,6 +60,36 @@ class RatingSet(Event):
     comment: Annotated[str, StringConstraints(max_length=2000)] = ""
 
 
+class ConversationRate(Event):
+    """What the customer thought of the resolved conversation, 1 (bad) to 5 (good)."""
+
+    type: Literal["conversation.rate"]
+    value: Literal[1, 2, 3, 4, 5]
+    comment: Annotated[str, StringConstraints(max_length=2000)] = ""
+
+
+class EmailSet(Event):
+    """Where to write when the customer has left."""
+
+    type: Literal["email.set"]
+    email: Annotated[str, StringConstraints(max_length=254)]
+
+
+class Typing(Event):
+    """The customer is writing, or has stopped."""
+
+    type: Literal["typing"]
+    on: bool
+
+
+class PageSeen(Event):
+    """The host page has moved on without loading anew."""
+
+    type: Literal["page"]
+    url: Annotated[str, StringConstraints(max_length=2000)]
+    title: Annotated[str, StringConstraints(max_length=300)] = ""
+
+
 class Seen(Event):
     type: Literal["seen"]
     seq: Seq
@@ -107,6 +137,10 @@ ClientEvent = Annotated[
     | PersonAsk
     | PersonCancel
     | RatingSet
+    | ConversationRate
+    | EmailSet
+    | Typing
+    | PageSeen
     | Seen
     | Sync
     | Ping
@@ -135,7 +169,7 @@ class MessageOut(Event):
     seq: int
     client_id: str | None = None
     role: Literal["customer", "bot", "agent", "notice"]
-    kind: Literal["text", "abstain", "clarify", "handoff", "state"] = "text"
+    kind: Literal["text", "abstain", "clarify", "handoff", "state", "away"] = "text"
     text: str
     author: str = ""
     citations: tuple[CitationOut, ...] = ()
@@ -154,6 +188,29 @@ class StreamOut(Event):
     stage: Literal["searching", "writing"] = "searching"
 
 
+class QueueOut(Event):
+    """Where a waiting customer stands: `position` from 1, `wait_minutes` where it can be told."""
+
+    type: Literal["queue"] = "queue"
+    position: int
+    wait_minutes: int | None = None
+
+
+class RateAsk(Event):
+    """The conversation is over: how was it? `value` 0 asks, 1 to 5 is what was answered."""
+
+    type: Literal["rate.ask"] = "rate.ask"
+    value: int = 0
+
+
+class TypingOut(Event):
+    """A person of the team is writing, or has stopped."""
+
+    type: Literal["typing"] = "typing"
+    name: str
+    on: bool
+
+
 class Welcome(Event):
     """Answer to `hello`: the whole state this client lacks. Starting and reconnecting are the same."""
 
@@ -168,6 +225,10 @@ class Welcome(Event):
     """The bot owes an answer."""
     reset: bool = False
     """Forget what you have shown: this is another conversation than the one you named."""
+    queue: QueueOut | None = None
+    rate: RateAsk | None = None
+    email: str = ""
+    """Where the customer is written to after leaving; empty: not known."""
 
 
 class Ack(Event):
@@ -231,11 +292,32 @@ class ErrorOut(Event):
 
 
 ServerEvent = (
-    Welcome | Ack | MessageOut | StreamStatus | StreamDelta | StateOut | RatingOut | TokenOut | Pong | ErrorOut
+    Welcome
+    | Ack
+    | MessageOut
+    | StreamStatus
+    | StreamDelta
+    | StateOut
+    | RatingOut
+    | QueueOut
+    | RateAsk
+    | TypingOut
+    | TokenOut
+    | Pong
+    | ErrorOut
 )
 
 # What may travel through the channel layer to every socket of a conversation.
-BROADCAST: Final[tuple[type[Event], ...]] = (MessageOut, StreamStatus, StreamDelta, StateOut, RatingOut)
+BROADCAST: Final[tuple[type[Event], ...]] = (
+    MessageOut,
+    StreamStatus,
+    StreamDelta,
+    StateOut,
+    RatingOut,
+    QueueOut,
+    RateAsk,
+    TypingOut,
+)
 
 
 def group_name(conversation_id: int) -> str:

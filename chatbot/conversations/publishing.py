@@ -15,7 +15,7 @@ from typing import Any, Final
 from channels.layers import get_channel_layer
 from django.db import transaction
 
-from chatbot.conversations import events
+from chatbot.conversations import desk_events, events
 
 logger = logging.getLogger(__name__)
 
@@ -101,3 +101,15 @@ def publish(conversation_id: int, event: events.Event) -> None:
 
 def publish_on_commit(conversation_id: int, event: events.Event) -> None:
     transaction.on_commit(partial(publish, conversation_id, event))
+
+
+def publish_desk(group: str, event: events.Event) -> None:
+    """Queue one event for a group of desks (`desk_events` names them). Returns at once; never raises."""
+    try:
+        _current_pump().put(group, desk_events.layer_message(event))
+    except RuntimeError:  # as above
+        logger.debug("The publishing loop has ended; the event stays in the record.")
+
+
+def publish_desk_on_commit(group: str, event: events.Event) -> None:
+    transaction.on_commit(partial(publish_desk, group, event))

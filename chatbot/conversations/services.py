@@ -14,11 +14,39 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from chatbot.accounts.models import User
-from chatbot.conversations import events, publishing, queueing, selectors, streams, transitions
-from chatbot.conversations.models import AnswerCard, Citation, Contact, Conversation, Inbox, Message, Rating, ReplyJob
+from chatbot.conversations import (
+    activities,
+    events,
+    publishing,
+    queueing,
+    rows,
+    selectors,
+    streams,
+    suggestions,
+    transitions,
+)
+from chatbot.conversations.models import (
+    AnswerCard,
+    CannedReply,
+    Citation,
+    Contact,
+    Conversation,
+    Inbox,
+    Message,
+    Rating,
+    ReplyJob,
+)
 from chatbot.conversations.transitions import Effect, Event, State
 
 CONTEXT_MAX_KEYS: Final = 40
+_SUMMARY: Final = (
+    "last_message_at",
+    "preview",
+    "preview_role",
+    "snoozed_until",
+    "unanswered_since",
+    "first_replied_at",
+)
 
 
 class Refusal(Exception):
@@ -50,6 +78,8 @@ class Draft:
     offer_person: bool = False
     citations: Sequence[Citation] = field(default_factory=tuple)
     card: AnswerCard | None = None
+    via: str = Message.Via.CHAT
+    canned_reply: CannedReply | None = None
 
 
 # --- Starting ---------------------------------------------------------------------------------------
@@ -77,28 +107,27 @@ def clean_text(text: str) -> str:
 
 
 @transaction.atomic
-def post_customer_message(*, conversation_id: int, client_id: str, text: str) -> Posted:
+def post_customer_message(*, conversation_id: int, client_id: str, text: str, via: str = Message.Via.CHAT) -> Posted:
     """Keep one customer message, once per `client_id`, and let the bot answer when it is the bot's turn.
 
     Raises Refusal for an empty or overlong text.
     """
     conversation = _locked(conversation_id)
-    known = Message.objects.filter(conversation=conversation, client_id=client_id).first()
-    if known is not None:
-        return Posted(selectors.message_out(known), created=False)
-    draft = Draft(role=Message.Role.CUSTOMER, text=clean_text(text), client_id=client_id)
-    message, shown = _append(conversation, draft)
+    if found := known(conversation, client_id):
+        return Posted(found, created=False)
+    draft = Draft(role=Message.Role.CUSTOMER, text=clean_text(text), client_id=client_id, via=via)
+    message, shown = append(conversation, draft)
     if conversation.inbox.mode != Inbox.Mode.AUTO and conversation.state == State.BOT:
-        _apply(conversation, Event.PERSON_ASKED, reason="inbox_mode")
+        apply(conversation, Event.PERSON_ASKED, reason="inbox_mode")
     else:
-        _apply(conversation, Event.CUSTOMER_WROTE, trigger=message)
+        apply(conversation, Event.CUSTOMER_WROTE, trigger=message)
     return Posted(shown, created=True)
 
 
 @transaction.atomic
 def ask_person(*, conversation_id: int, reason: str = "asked") -> None:
     """The customer wants a person. Asking again changes nothing."""
-    _apply(_locked(conversation_id), Event.PERSON_ASKED, reason=reason)
+    apply(_locked(conversation_id), Event.PERSON_ASKED, reason=reason)
 
 
 @transaction.atomic
@@ -106,7 +135,7 @@ def cancel_person(*, conversation_id: int) -> None:
     """The customer waits no longer and goes back to the bot. Means nothing once an agent is there."""
     conversation = _locked(conversation_id)
     if conversation.state == State.WAITING:
-        _apply(conversation, Event.CUSTOMER_WENT_BACK)
+        apply(conversation, Event.CUSTOMER_WENT_BACK)
 
 
 @transaction.atomic
@@ -138,36 +167,6 @@ def set_context(*, contact_id: int, data: dict[str, Any]) -> None:
     contact.save(update_fields=["context"])
 
 
-# --- Agents -----------------------------------------------------------------------------------------
-@transaction.atomic
-def take(*, conversation_id: int, agent: User) -> None:
-    conversation = _locked(conversation_id)
-    _apply(conversation, Event.AGENT_TOOK, agent=agent)
-
-
-@transaction.atomic
-def reply(*, conversation_id: int, agent: User, client_id: str, text: str) -> Posted:
-    """An agent's public reply, once per `client_id`. The agent takes the conversation with it."""
-    conversation = _locked(conversation_id)
-    known = Message.objects.filter(conversation=conversation, client_id=client_id).first()
-    if known is not None:
-        return Posted(selectors.message_out(known), created=False)
-    text = clean_text(text)
-    _apply(conversation, Event.AGENT_WROTE, agent=agent)
-    draft = Draft(role=Message.Role.AGENT, text=text, client_id=client_id, author=agent)
-    return Posted(_append(conversation, draft)[1], created=True)
-
-
-@transaction.atomic
-def give_back(*, conversation_id: int) -> None:
-    _apply(_locked(conversation_id), Event.AGENT_GAVE_BACK)
-
-
-@transaction.atomic
-def resolve(*, conversation_id: int) -> None:
-    _apply(_locked(conversation_id), Event.RESOLVED)
-
-
 # --- The bot ----------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class BotReply:
@@ -184,7 +183,7 @@ class BotReply:
 
 def post_bot_reply(*, conversation: Conversation, reply: BotReply) -> tuple[Message, events.MessageOut]:
     """Append the bot's message. The caller holds the conversation's lock in a transaction and publishes it."""
-    message, shown = _append(
+    message, shown = append(
         conversation,
         Draft(
             role=Message.Role.BOT,
@@ -206,13 +205,15 @@ def post_bot_reply(*, conversation: Conversation, reply: BotReply) -> tuple[Mess
 
 def give_up(*, conversation: Conversation, reason: str) -> None:
     """The bot hands the conversation to people. The caller holds the lock in a transaction."""
-    _apply(conversation, Event.BOT_GAVE_UP, reason=reason)
+    apply(conversation, Event.BOT_GAVE_UP, reason=reason)
 
 
 # --- Carrying out ------------------------------------------------------------------------------------
 def _locked(conversation_id: int) -> Conversation:
     return (
-        Conversation.objects.select_for_update(of=("self",)).select_related("inbox", "contact").get(pk=conversation_id)
+        Conversation.objects.select_for_update(of=("self",))
+        .select_related("inbox", "contact", "assignee")
+        .get(pk=conversation_id)
     )
 
 
@@ -221,9 +222,16 @@ def lock(*, conversation_id: int) -> Conversation:
     return _locked(conversation_id)
 
 
-def _append(conversation: Conversation, draft: Draft, *, publish: bool = True) -> tuple[Message, events.MessageOut]:
+def known(conversation: Conversation, client_id: str) -> events.MessageOut | None:
+    """The message that was posted with this client id before."""
+    message = Message.objects.filter(conversation=conversation, client_id=client_id).first()
+    return selectors.message_out(message) if message is not None else None
+
+
+def append(conversation: Conversation, draft: Draft, *, publish: bool = True) -> tuple[Message, events.MessageOut]:
+    """One more message, with the next number. The caller holds the conversation's lock in a transaction."""
     conversation.last_seq += 1
-    conversation.save(update_fields=["last_seq", "updated_at"])
+    _summarise(conversation, draft)
     message = Message.objects.create(
         conversation=conversation,
         seq=conversation.last_seq,
@@ -233,6 +241,8 @@ def _append(conversation: Conversation, draft: Draft, *, publish: bool = True) -
         text=draft.text,
         author=draft.author,
         offer_person=draft.offer_person,
+        via=draft.via,
+        canned_reply=draft.canned_reply,
     )
     for citation in draft.citations:
         citation.message = message
@@ -244,10 +254,27 @@ def _append(conversation: Conversation, draft: Draft, *, publish: bool = True) -
     shown = selectors.fresh_message_out(message, draft.citations)
     if publish:
         publishing.publish_on_commit(conversation.pk, shown)
+    rows.changed(conversation.pk)
     return message, shown
 
 
-def _apply(
+def _summarise(conversation: Conversation, draft: Draft) -> None:
+    """Keep what the lists show of the newest message, and since when a customer waits for a person."""
+    now = timezone.now()
+    if draft.role != Message.Role.NOTICE:
+        conversation.last_message_at = now
+        conversation.preview, conversation.preview_role = " ".join(draft.text[:400].split())[:200], draft.role
+    if draft.role == Message.Role.CUSTOMER:
+        conversation.snoozed_until = None
+        if conversation.state in (State.WAITING, State.AGENT):
+            conversation.unanswered_since = conversation.unanswered_since or now
+    elif draft.role == Message.Role.AGENT:
+        conversation.unanswered_since = None
+        conversation.first_replied_at = conversation.first_replied_at or now
+    conversation.save(update_fields=[*_SUMMARY, "last_seq", "updated_at"])
+
+
+def apply(
     conversation: Conversation,
     event: Event,
     *,
@@ -255,6 +282,7 @@ def _apply(
     agent: User | None = None,
     reason: str = "",
 ) -> None:
+    """Move the conversation by the table and carry the effects out. The caller holds its lock in a transaction."""
     before = State(conversation.state)
     try:
         transition = transitions.decide(before, event)
@@ -277,11 +305,17 @@ def _move(conversation: Conversation, before: State, after: State, *, agent: Use
         conversation.resolved_at = now if after is State.RESOLVED else None
         if after is State.WAITING:
             conversation.handoff_reason = reason[:40]
+            conversation.unanswered_since = conversation.unanswered_since or now
+            activities.record(conversation, "handoff", reason=reason[:40])
+        if after in (State.BOT, State.RESOLVED):
+            conversation.unanswered_since = conversation.snoozed_until = None
+            suggestions.withdraw(conversation)
         if after is State.BOT:
             conversation.abstentions = 0
             conversation.assignee = None
         publishing.publish_on_commit(conversation.pk, events.StateOut.model_validate({"state": str(after)}))
     conversation.save()
+    rows.changed(conversation.pk)
 
 
 def _carry_out(effect: Effect, conversation: Conversation, trigger: Message | None) -> None:
@@ -290,6 +324,10 @@ def _carry_out(effect: Effect, conversation: Conversation, trigger: Message | No
             if trigger is not None:
                 job = ReplyJob.objects.create(conversation=conversation, trigger=trigger)
                 queueing.enqueue_on_commit(job.pk)
+        case Effect.QUEUE_SUGGESTION:
+            suggestions.request(
+                conversation, purpose="draft" if conversation.inbox.mode == Inbox.Mode.DRAFT else "assist"
+            )
         case Effect.CANCEL_REPLIES:
             _cancel_replies(conversation)
         case _:
@@ -313,11 +351,11 @@ def _notice(conversation: Conversation, effect: Effect) -> None:
             Effect.NOTICE_HANDOFF: _("A person from our team will take over here. You can keep writing meanwhile."),
             Effect.NOTICE_BOT_AGAIN: _("You are talking to the assistant again."),
             Effect.NOTICE_AGENT_JOINED: _("%(name)s has joined the conversation.")
-            % {"name": conversation.assignee.get_short_name() or _("A colleague") if conversation.assignee else ""},
+            % {"name": (conversation.assignee.get_short_name() if conversation.assignee else "") or _("A colleague")},
             Effect.NOTICE_RESOLVED: _("This conversation has been closed. Write again to reopen it."),
         }
         kind = Message.Kind.HANDOFF if effect is Effect.NOTICE_HANDOFF else Message.Kind.STATE
-        _append(conversation, Draft(role=Message.Role.NOTICE, text=texts[effect], kind=kind))
+        append(conversation, Draft(role=Message.Role.NOTICE, text=texts[effect], kind=kind))
 
 
 def language_of(conversation: Conversation) -> str:

@@ -24,6 +24,8 @@ class Event(StrEnum):
     AGENT_TOOK = "agent_took"
     AGENT_WROTE = "agent_wrote"
     AGENT_GAVE_BACK = "agent_gave_back"
+    ASSIGNED = "assigned"
+    UNASSIGNED = "unassigned"
     RESOLVED = "resolved"
 
 
@@ -32,6 +34,8 @@ class Effect(StrEnum):
     """The bot owes an answer to this message."""
     CANCEL_REPLIES = "cancel_replies"
     """Answers under way are dropped: the bot has fallen silent."""
+    QUEUE_SUGGESTION = "queue_suggestion"
+    """A draft is made for the person who handles this."""
     NOTICE_HANDOFF = "notice_handoff"
     NOTICE_BOT_AGAIN = "notice_bot_again"
     NOTICE_AGENT_JOINED = "notice_agent_joined"
@@ -55,27 +59,32 @@ _S, _E, _F, _T = State, Event, Effect, Transition
 
 TABLE: Final[dict[tuple[State, Event], Transition]] = {
     (_S.BOT, _E.CUSTOMER_WROTE): _T(_S.BOT, (_F.QUEUE_REPLY,)),
-    (_S.BOT, _E.PERSON_ASKED): _T(_S.WAITING, (_F.CANCEL_REPLIES, _F.NOTICE_HANDOFF)),
-    (_S.BOT, _E.BOT_GAVE_UP): _T(_S.WAITING, (_F.CANCEL_REPLIES, _F.NOTICE_HANDOFF)),
-    (_S.BOT, _E.AGENT_TOOK): _T(_S.AGENT, (_F.CANCEL_REPLIES, _F.NOTICE_AGENT_JOINED)),
+    (_S.BOT, _E.PERSON_ASKED): _T(_S.WAITING, (_F.CANCEL_REPLIES, _F.NOTICE_HANDOFF, _F.QUEUE_SUGGESTION)),
+    (_S.BOT, _E.BOT_GAVE_UP): _T(_S.WAITING, (_F.CANCEL_REPLIES, _F.NOTICE_HANDOFF, _F.QUEUE_SUGGESTION)),
+    (_S.BOT, _E.ASSIGNED): _T(_S.WAITING, (_F.CANCEL_REPLIES, _F.NOTICE_HANDOFF, _F.QUEUE_SUGGESTION)),
+    (_S.BOT, _E.AGENT_TOOK): _T(_S.AGENT, (_F.CANCEL_REPLIES, _F.NOTICE_AGENT_JOINED, _F.QUEUE_SUGGESTION)),
     (_S.BOT, _E.AGENT_WROTE): _T(_S.AGENT, (_F.CANCEL_REPLIES, _F.NOTICE_AGENT_JOINED)),
     (_S.BOT, _E.RESOLVED): _T(_S.RESOLVED, (_F.CANCEL_REPLIES, _F.NOTICE_RESOLVED)),
-    (_S.WAITING, _E.CUSTOMER_WROTE): _T(_S.WAITING),
+    (_S.WAITING, _E.CUSTOMER_WROTE): _T(_S.WAITING, (_F.QUEUE_SUGGESTION,)),
     (_S.WAITING, _E.PERSON_ASKED): _T(_S.WAITING),
     (_S.WAITING, _E.BOT_GAVE_UP): _T(_S.WAITING),
+    (_S.WAITING, _E.ASSIGNED): _T(_S.WAITING),
+    (_S.WAITING, _E.UNASSIGNED): _T(_S.WAITING),
     (_S.WAITING, _E.CUSTOMER_WENT_BACK): _T(_S.BOT, (_F.NOTICE_BOT_AGAIN,)),
     (_S.WAITING, _E.AGENT_TOOK): _T(_S.AGENT, (_F.NOTICE_AGENT_JOINED,)),
     (_S.WAITING, _E.AGENT_WROTE): _T(_S.AGENT, (_F.NOTICE_AGENT_JOINED,)),
     (_S.WAITING, _E.AGENT_GAVE_BACK): _T(_S.BOT, (_F.NOTICE_BOT_AGAIN,)),
     (_S.WAITING, _E.RESOLVED): _T(_S.RESOLVED, (_F.NOTICE_RESOLVED,)),
-    (_S.AGENT, _E.CUSTOMER_WROTE): _T(_S.AGENT),
+    (_S.AGENT, _E.CUSTOMER_WROTE): _T(_S.AGENT, (_F.QUEUE_SUGGESTION,)),
     (_S.AGENT, _E.PERSON_ASKED): _T(_S.AGENT),
     (_S.AGENT, _E.AGENT_TOOK): _T(_S.AGENT),
     (_S.AGENT, _E.AGENT_WROTE): _T(_S.AGENT),
+    (_S.AGENT, _E.ASSIGNED): _T(_S.AGENT),
+    (_S.AGENT, _E.UNASSIGNED): _T(_S.WAITING, (_F.NOTICE_HANDOFF,)),
     (_S.AGENT, _E.AGENT_GAVE_BACK): _T(_S.BOT, (_F.NOTICE_BOT_AGAIN,)),
     (_S.AGENT, _E.RESOLVED): _T(_S.RESOLVED, (_F.NOTICE_RESOLVED,)),
     (_S.RESOLVED, _E.CUSTOMER_WROTE): _T(_S.BOT, (_F.QUEUE_REPLY,)),
-    (_S.RESOLVED, _E.PERSON_ASKED): _T(_S.WAITING, (_F.NOTICE_HANDOFF,)),
+    (_S.RESOLVED, _E.PERSON_ASKED): _T(_S.WAITING, (_F.NOTICE_HANDOFF, _F.QUEUE_SUGGESTION)),
     (_S.RESOLVED, _E.AGENT_TOOK): _T(_S.AGENT, (_F.NOTICE_AGENT_JOINED,)),
     (_S.RESOLVED, _E.AGENT_WROTE): _T(_S.AGENT, (_F.NOTICE_AGENT_JOINED,)),
     (_S.RESOLVED, _E.RESOLVED): _T(_S.RESOLVED),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatbot.conversations import jobs, selectors, services
+from chatbot.conversations import handling, jobs, selectors, services
 from chatbot.conversations.models import Conversation, Inbox, Message, Rating, ReplyJob
 from tests import factories
 
@@ -91,7 +91,7 @@ def test_a_customer_may_go_back_from_waiting_to_the_bot_but_not_from_an_agent() 
     services.cancel_person(conversation_id=conversation.pk)
     conversation.refresh_from_db()
     assert conversation.state == "bot"
-    services.take(conversation_id=conversation.pk, agent=factories.user())
+    handling.take(conversation_id=conversation.pk, agent=factories.user())
     services.cancel_person(conversation_id=conversation.pk)
     conversation.refresh_from_db()
     assert conversation.state == "agent"
@@ -101,7 +101,7 @@ def test_an_agents_reply_takes_the_conversation_and_is_kept_once() -> None:
     conversation, agent = factories.conversation(), factories.user(first_name="Mia")
     factories.posted(conversation)
     for _ in range(2):
-        services.reply(conversation_id=conversation.pk, agent=agent, client_id="agent-msg-1", text="I will look.")
+        handling.reply(conversation_id=conversation.pk, agent=agent, client_id="agent-msg-1", text="I will look.")
     conversation.refresh_from_db()
     assert (conversation.state, conversation.assignee) == ("agent", agent)
     assert Message.objects.filter(role="agent").count() == 1

@@ -6,7 +6,7 @@ import pytest
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 
-from chatbot.conversations import events, jobs, publishing, services, streams
+from chatbot.conversations import events, handling, jobs, publishing, streams
 from chatbot.conversations.models import Contact, Conversation, Inbox, Message, ReplyJob
 from tests import factories
 from tests.widget.socket_client import Browser
@@ -275,7 +275,7 @@ async def test_a_resolved_conversation_opens_again_with_the_next_message(key: st
         await browser.hello()
         await browser.write()
         conversation = await run(conversation_of, browser)
-        await run(services.resolve, conversation_id=conversation.pk)
+        await run(handling.resolve, conversation_id=conversation.pk)
         assert (await browser.until("state"))["state"] == "resolved"
         await browser.write("one more thing")
         assert (await browser.until("state"))["state"] == "bot"

@@ -1,89 +1,15 @@
-"""The record: inboxes, contacts, conversations, messages and the jobs that answer them.
+"""Conversations and their messages, with sources, answer cards and ratings."""
 
-Writes go through `services.py`, reads through `selectors.py`. Nothing here publishes or enqueues.
-"""
-
-import secrets
 import uuid
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
-
-def new_inbox_key() -> str:
-    return "pk_" + secrets.token_urlsafe(18)
-
-
-def new_inbox_secret() -> str:
-    return secrets.token_urlsafe(48)
-
-
-class Inbox(models.Model):
-    """One widget on one or more web sites, with its look, its knowledge and how freely the bot answers."""
-
-    class Mode(models.TextChoices):
-        AUTO = "auto"
-        DRAFT = "draft"
-        OFF = "off"
-
-    class Position(models.TextChoices):
-        RIGHT = "right"
-        LEFT = "left"
-
-    name = models.CharField(max_length=120)
-    key = models.CharField(max_length=60, unique=True, default=new_inbox_key)
-    """Public; stands in the page that embeds the widget."""
-    secret = models.CharField(max_length=120, default=new_inbox_secret)
-    """Signs identity tokens on the company's server. Never leaves the two servers."""
-    mode = models.CharField(max_length=8, choices=Mode, default=Mode.AUTO)
-    active = models.BooleanField(default=True)
-    allowed_origins = models.JSONField(default=list, blank=True)
-    """Origins (scheme://host[:port]) whose pages may show the widget. Empty: none."""
-    title = models.CharField(max_length=80, blank=True)
-    color = models.CharField(max_length=7, default="#1f6feb")
-    greeting = models.JSONField(default=dict, blank=True)
-    """Language code -> greeting, for example {"en": "Hi!", "zh-hans": "你好！"}."""
-    suggested_questions = models.JSONField(default=dict, blank=True)
-    """Language code -> list of questions."""
-    language = models.CharField(max_length=16, blank=True)
-    """Forces the widget's language; empty follows the host page, then the browser."""
-    position = models.CharField(max_length=5, choices=Position, default=Position.RIGHT)
-    company = models.CharField(max_length=120, blank=True)
-    collections = models.JSONField(default=list, blank=True)
-    """Collections of documents the bot may use; empty means all."""
-    require_identity = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        verbose_name_plural = "inboxes"
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Contact(models.Model):
-    """A customer. Anonymous until a signed identity token names an `external_id`."""
-
-    inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="contacts")
-    external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - null keeps it out of the unique constraint
-    name = models.CharField(max_length=200, blank=True)
-    email = models.EmailField(blank=True)
-    context = models.JSONField(default=dict, blank=True)
-    """What the host page said about the visitor; untrusted."""
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["inbox", "external_id"],
-                condition=Q(external_id__isnull=False),
-                name="contact_once_per_inbox",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.name or self.external_id or f"visitor {self.pk}"
+from chatbot.accounts.models import Team
+from chatbot.conversations.models.contacts import Contact
+from chatbot.conversations.models.inboxes import Inbox
 
 
 class Conversation(models.Model):
@@ -95,6 +21,12 @@ class Conversation(models.Model):
         AGENT = "agent"
         RESOLVED = "resolved"
 
+    class Priority(models.IntegerChoices):
+        LOW = -1
+        NORMAL = 0
+        HIGH = 1
+        URGENT = 2
+
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="conversations")
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="conversations")
@@ -102,18 +34,52 @@ class Conversation(models.Model):
     assignee = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     language = models.CharField(max_length=16, blank=True)
     last_seq = models.PositiveIntegerField(default=0)
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.SET_NULL)
+    priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    """Out of the lists until then, or until the customer writes."""
+    tags = models.ManyToManyField("conversations.Tag", blank=True, related_name="conversations")
+    topic = models.CharField(max_length=80, blank=True)
     abstentions = models.PositiveSmallIntegerField(default=0)
     """Times in a row that the bot did not know."""
     handoff_reason = models.CharField(max_length=40, blank=True)
+    handoff_summary = models.TextField(blank=True)
+    """For the agent who takes over: what was asked, what was tried, what is missing."""
     waiting_since = models.DateTimeField(null=True, blank=True)
+    unanswered_since = models.DateTimeField(null=True, blank=True)
+    """Since when a customer's message waits for an answer of a person."""
+    first_replied_at = models.DateTimeField(null=True, blank=True)
+    """First reply of a person."""
     resolved_at = models.DateTimeField(null=True, blank=True)
     customer_seen_seq = models.PositiveIntegerField(default=0)
     page_url = models.CharField(max_length=2000, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    last_message_at = models.DateTimeField(null=True, blank=True)
+    preview = models.CharField(max_length=200, blank=True)
+    """Beginning of the newest message, for lists."""
+    preview_role = models.CharField(max_length=10, blank=True)
+    email_asked = models.BooleanField(default=False)
+    """The customer was asked for an e-mail address because nobody was there."""
+    email_key = models.CharField(max_length=43, null=True, blank=True, unique=True)
+    """Unguessable; whoever answers to the address that holds it writes into this conversation."""
+    emailed_seq = models.PositiveIntegerField(default=0)
+    """Up to here the customer was sent everything by e-mail."""
+    import_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - as `Contact.import_key`
+    created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True, db_index=True)
 
     class Meta:
-        indexes = [models.Index(fields=["contact", "-updated_at"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["inbox", "import_key"],
+                condition=Q(import_key__isnull=False),
+                name="imported_conversation_once_per_inbox",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["contact", "-updated_at"]),
+            models.Index(fields=["inbox", "state", "-last_message_at"]),
+            models.Index(fields=["assignee", "state"]),
+        ]
 
     def __str__(self) -> str:
         return str(self.public_id)
@@ -134,6 +100,13 @@ class Message(models.Model):
         CLARIFY = "clarify"
         HANDOFF = "handoff"
         STATE = "state"
+        AWAY = "away"
+        """Nobody is there now: the customer may leave an e-mail address."""
+
+    class Via(models.TextChoices):
+        CHAT = "chat"
+        EMAIL = "email"
+        IMPORT = "import"
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
     seq = models.PositiveIntegerField()
@@ -144,7 +117,10 @@ class Message(models.Model):
     text = models.TextField()
     author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     offer_person = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
+    via = models.CharField(max_length=10, choices=Via, default=Via.CHAT)
+    canned_reply = models.ForeignKey("conversations.CannedReply", null=True, blank=True, on_delete=models.SET_NULL)
+    """The canned reply that this message was made from, by the bot or by an agent."""
+    created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [
@@ -213,39 +189,23 @@ class Rating(models.Model):
         return f"{self.value:+d}"
 
 
-class ReplyJob(models.Model):
-    """The bot's debt to one customer message. A row here is the queue; the broker only rings."""
+class ConversationRating(models.Model):
+    """What a customer thought of a resolved conversation: asked once, 1 (bad) to 5 (good)."""
 
-    class State(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        DONE = "done"
-        ABSORBED = "absorbed"
-        CANCELLED = "cancelled"
-        FAILED = "failed"
-
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="jobs")
-    trigger = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="job")
-    answer = models.ForeignKey(Message, null=True, blank=True, on_delete=models.SET_NULL, related_name="answers")
-    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
-    attempt = models.PositiveSmallIntegerField(default=0)
-    worker = models.CharField(max_length=120, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    available_at = models.DateTimeField(auto_now_add=True)
-    error = models.CharField(max_length=500, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
+    conversation = models.OneToOneField(Conversation, on_delete=models.CASCADE, related_name="rating")
+    asked_at = models.DateTimeField()
+    value = models.PositiveSmallIntegerField(null=True, blank=True)
+    comment = models.CharField(max_length=2000, blank=True)
+    rated_at = models.DateTimeField(null=True, blank=True)
+    agent = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    """Who handled the conversation when it was resolved; empty: the bot."""
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["conversation"], condition=Q(state="running"), name="one_running_job_per_conversation"
+            models.CheckConstraint(
+                condition=Q(value__isnull=True) | Q(value__gte=1, value__lte=5), name="conversation_rating_1_to_5"
             )
-        ]
-        indexes = [
-            models.Index(fields=["state", "available_at"]),
-            models.Index(fields=["state", "lease_until"]),
         ]
 
     def __str__(self) -> str:
-        return f"{self.conversation_id}/{self.trigger_id} {self.state}"
+        return f"{self.value or '-'}/5"

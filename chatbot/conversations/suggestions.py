@@ -1,0 +1,105 @@
+"""Rows of suggestions: asking for a draft, withdrawing a stale one, and keeping what an agent did with it.
+
+A draft is made for the newest customer message and is withdrawn as soon as a newer public message appears. How it is
+made is `suggesting.py`'s work.
+"""
+
+from typing import Final
+
+from django.db.models import Q
+from django.utils import timezone
+from rapidfuzz.distance import Levenshtein
+
+from chatbot.accounts.models import User
+from chatbot.conversations import desk_events, publishing
+from chatbot.conversations.models import Conversation, Message, Suggestion
+
+OPEN: Final = (Suggestion.State.QUEUED, Suggestion.State.RUNNING, Suggestion.State.READY)
+LIGHT_EDIT: Final = 0.25
+"""Up to this edit distance (0..1) a sent draft counts as lightly edited, above it as rewritten."""
+
+
+def outcome_of(draft: str, sent: str) -> tuple[Suggestion.Outcome, float]:
+    """What became of a draft, and its edit distance: Levenshtein over the longer text's length, 0..1."""
+    distance = Levenshtein.normalized_distance(draft.strip(), sent.strip())
+    if distance == 0:
+        return Suggestion.Outcome.UNCHANGED, 0.0
+    return (Suggestion.Outcome.LIGHT if distance <= LIGHT_EDIT else Suggestion.Outcome.REWRITE), distance
+
+
+def request(
+    conversation: Conversation, *, purpose: str = "assist", hint: str = "", agent: User | None = None
+) -> Suggestion | None:
+    """Ask for a draft for the newest customer message that nobody has answered. None when there is none.
+
+    The caller holds the conversation's lock in a transaction. An earlier open draft is withdrawn.
+    """
+    trigger = _unanswered(conversation)
+    if trigger is None:
+        return None
+    withdraw(conversation)
+    suggestion = Suggestion.objects.create(
+        conversation=conversation, trigger=trigger, purpose=purpose, hint=hint[:300], agent=agent
+    )
+    publish(suggestion, conversation)
+    return suggestion
+
+
+def _unanswered(conversation: Conversation) -> Message | None:
+    """The newest customer message, unless a person has answered it already."""
+    spoken = Message.objects.filter(conversation=conversation, role__in=[Message.Role.CUSTOMER, Message.Role.AGENT])
+    newest = spoken.order_by("-seq").first()
+    return newest if newest is not None and newest.role == Message.Role.CUSTOMER else None
+
+
+def withdraw(conversation: Conversation, *, but: Suggestion | None = None) -> None:
+    """Take open drafts off the composer: what they answer is no longer the newest word."""
+    stale = Suggestion.objects.filter(conversation=conversation, state__in=OPEN, outcome=Suggestion.Outcome.NONE)
+    for suggestion in stale.exclude(pk=but.pk if but else None):
+        suggestion.state = Suggestion.State.WITHDRAWN
+        suggestion.worker, suggestion.lease_until = "", None
+        suggestion.save(update_fields=["state", "worker", "lease_until"])
+        publish(suggestion, conversation)
+
+
+def sent(conversation: Conversation, message: Message, *, agent: User, suggestion_id: int | None) -> None:
+    """Keep what a sent reply was made from; drafts that were on show and not used are `ignored`."""
+    on_show = Q(state=Suggestion.State.READY) | Q(pk=suggestion_id)  # the used one may have become stale meanwhile
+    undecided = Suggestion.objects.filter(on_show, conversation=conversation, outcome=Suggestion.Outcome.NONE)
+    now = timezone.now()
+    for suggestion in undecided:
+        used = suggestion.pk == suggestion_id
+        if used:
+            suggestion.outcome, suggestion.edit_distance = outcome_of(suggestion.text, message.text)
+            suggestion.sent_message = message
+        else:
+            suggestion.outcome = Suggestion.Outcome.IGNORED
+        suggestion.agent, suggestion.decided_at = agent, now
+        suggestion.save(update_fields=["outcome", "edit_distance", "sent_message", "agent", "decided_at"])
+    withdraw(conversation)
+
+
+def publish(suggestion: Suggestion, conversation: Conversation) -> None:
+    """Tell the desks that have the conversation open, after commit."""
+    group = desk_events.followers_group(conversation.pk)
+    publishing.publish_desk_on_commit(group, suggestion_out(suggestion, conversation))
+
+
+def suggestion_out(suggestion: Suggestion, conversation: Conversation) -> desk_events.SuggestionOut:
+    return desk_events.SuggestionOut.model_validate(
+        {
+            "conversation": conversation.public_id,
+            "id": suggestion.pk,
+            "state": suggestion.state,
+            "trigger_seq": suggestion.trigger.seq,
+            "text": suggestion.text,
+            "citations": [
+                {name: citation.get(name, "") for name in ("number", "title", "heading", "url", "text")}
+                for citation in suggestion.citations
+            ],
+            "confidence": suggestion.confidence,
+            "decision": suggestion.decision,
+            "hint": suggestion.hint,
+            "error": suggestion.error,
+        }
+    )
