@@ -55,7 +55,8 @@ def moment(at: datetime | None) -> str | None:
 
 def changed(conversation_id: int) -> None:
     """Tell the desks of the inbox after commit, however often a transaction calls this."""
-    for _savepoints, queued, *_rest in connection.run_on_commit:
+    for entry in connection.run_on_commit:
+        queued = entry[1]
         if isinstance(queued, partial) and queued.func is _publish and queued.args == (conversation_id,):
             return
     transaction.on_commit(partial(_publish, conversation_id), robust=True)

@@ -64,7 +64,7 @@ def withdraw(conversation: Conversation, *, but: Suggestion | None = None) -> No
 
 def sent(conversation: Conversation, message: Message, *, agent: User, suggestion_id: int | None) -> None:
     """Keep what a sent reply was made from; drafts that were on show and not used are `ignored`."""
-    on_show = Q(state=Suggestion.State.READY) | Q(pk=suggestion_id)  # the used one may have become stale meanwhile
+    on_show = Q(state=Suggestion.State.READY) | Q(pk=suggestion_id or 0)  # the used one may have become stale meanwhile
     undecided = Suggestion.objects.filter(on_show, conversation=conversation, outcome=Suggestion.Outcome.NONE)
     now = timezone.now()
     for suggestion in undecided:
