@@ -52,10 +52,10 @@ def _unanswered(conversation: Conversation) -> Message | None:
     return newest if newest is not None and newest.role == Message.Role.CUSTOMER else None
 
 
-def withdraw(conversation: Conversation, *, but: Suggestion | None = None) -> None:
+def withdraw(conversation: Conversation) -> None:
     """Take open drafts off the composer: what they answer is no longer the newest word."""
     stale = Suggestion.objects.filter(conversation=conversation, state__in=OPEN, outcome=Suggestion.Outcome.NONE)
-    for suggestion in stale.exclude(pk=but.pk if but else None):
+    for suggestion in stale:
         suggestion.state = Suggestion.State.WITHDRAWN
         suggestion.worker, suggestion.lease_until = "", None
         suggestion.save(update_fields=["state", "worker", "lease_until"])
