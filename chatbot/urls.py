@@ -7,12 +7,13 @@ from django.contrib.auth import views as auth_views
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from chatbot.accounts.views import SignIn
+from chatbot.accounts.views import ChoosePassword, SignIn
 from chatbot.widget import urls as widget_urls
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", SignIn.as_view(), name="login"),
     path("logout/", auth_views.LogoutView.as_view(next_page="login"), name="logout"),
+    path("password/<uidb64>/<token>/", ChoosePassword.as_view(), name="choose_password"),
     path("i18n/", include("django.conf.urls.i18n")),
     # One door: Django's own form would not count attempts.
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),

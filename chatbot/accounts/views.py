@@ -4,8 +4,9 @@ import math
 from typing import Any
 
 from django.contrib.auth import views as auth_views
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
@@ -54,3 +55,16 @@ class SignIn(auth_views.LoginView):
         """People type passwords into the wrong field: a name that nobody has is not written down."""
         name = self._name().replace("\x00", "")
         return name if User.objects.filter(username=name).exists() else "unknown"
+
+
+@method_decorator(sensitive_post_parameters("new_password1", "new_password2"), name="dispatch")
+class ChoosePassword(auth_views.PasswordResetConfirmView):
+    """Where a link from an admin leads: the person chooses a password, once. Sessions of the old one end."""
+
+    template_name = "registration/choose_password.html"
+    success_url = reverse_lazy("login")
+
+    def form_valid(self, form: "SetPasswordForm[User]") -> HttpResponse:
+        response = super().form_valid(form)
+        audit.record(actor=form.user, action="person.password_chosen", request=self.request)
+        return response

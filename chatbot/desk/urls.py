@@ -3,6 +3,19 @@
 from django.urls import path
 
 from chatbot.desk import views
+from chatbot.desk.people import audit_log, profile
+from chatbot.desk.people import views as people
 
 app_name = "desk"
-urlpatterns = [path("", views.home, name="home")]
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("profile/", profile.profile, name="profile"),
+    path("people/", people.people, name="people"),
+    path("people/add/", people.add_person, name="add_person"),
+    path("people/<int:user_id>/", people.person, name="person"),
+    path("people/<int:user_id>/link/", people.password_link, name="password_link"),
+    path("teams/add/", people.add_team, name="add_team"),
+    path("teams/<int:team_id>/", people.team, name="team"),
+    path("teams/<int:team_id>/delete/", people.delete_team, name="delete_team"),
+    path("audit/", audit_log.audit_log, name="audit"),
+]

@@ -51,14 +51,6 @@ def in_words(reason: str) -> str:
     return translated
 
 
-@register.simple_tag(takes_context=True)
-def at_page(context: dict[str, Any], number: int) -> str:
-    """The present address with another page number."""
-    query = context["request"].GET.copy()
-    query["page"] = str(number)
-    return f"?{query.urlencode()}"
-
-
 @register.filter(name="bytes")
 def in_bytes(size: int) -> str:
     """A size as people read it; nothing for zero."""

@@ -95,7 +95,7 @@ def delete(request: HttpRequest, document_id: int) -> HttpResponse:
     """GET asks, POST deletes."""
     found = _document(document_id)
     if request.method != "POST":
-        return render(request, "knowledge/confirm.html", {
+        return render(request, "confirm.html", {
             "title": _("Delete this document?"),
             "name": found.title or found.key,
             "text": _("It leaves the answers at once. This cannot be undone."),

@@ -71,7 +71,7 @@ def rotate_secret(request: HttpRequest, inbox_id: int) -> HttpResponse:
     """GET asks, POST makes a new secret and shows it this once."""
     found = get_object_or_404(Inbox, pk=inbox_id)
     if request.method != "POST":
-        return render(request, "knowledge/confirm.html", {
+        return render(request, "confirm.html", {
             "title": _("Make a new secret?"),
             "name": found.name,
             "text": _("Identity tokens signed with the present secret stop working at once. Put the new one on your "

@@ -45,7 +45,7 @@ def delete(request: HttpRequest, source_id: int) -> HttpResponse:
             "Its %(count)d documents leave the answers at once. This cannot be undone.",
             count,
         ) % {"count": count}
-        return render(request, "knowledge/confirm.html", {
+        return render(request, "confirm.html", {
             "title": _("Delete this source and its documents?"),
             "name": source.name,
             "text": text,

@@ -1,19 +1,4 @@
-// Copies what a button names, and says how readable white text is on the chosen colour.
-for (const button of document.querySelectorAll("[data-copy]")) {
-  const usual = button.textContent;
-  button.addEventListener("click", async () => {
-    const source = document.getElementById(button.dataset.copy);
-    try {
-      await navigator.clipboard.writeText(source.textContent);
-    } catch {
-      getSelection().selectAllChildren(source); // no clipboard without HTTPS: select it, so that Ctrl-C works
-      return;
-    }
-    button.textContent = button.dataset.copied;
-    setTimeout(() => (button.textContent = usual), 2000);
-  });
-}
-
+// Says how readable white text is on the chosen colour.
 const advice = document.querySelector("#contrast");
 const color = advice && document.getElementById(advice.dataset.for);
 if (color) {
