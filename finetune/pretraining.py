@@ -1,0 +1,286 @@
+"""Pre-trains a small causal language model from scratch, or goes on with one, on lessons and a company's own text.
+
+HEAVY: imports torch and transformers. Stops at any moment and goes on from its last checkpoint with the same losses.
+Writes one model folder (safetensors, bfloat16, tokenizer, report.json) at the very end, whole or not at all.
+"""
+
+from finetune import threads
+
+threads.prepare_environment()
+
+import json  # noqa: E402
+import logging  # noqa: E402
+import math  # noqa: E402
+import shutil  # noqa: E402
+import tempfile  # noqa: E402
+from collections.abc import Callable, Sequence  # noqa: E402
+from dataclasses import asdict, dataclass  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any, Final  # noqa: E402
+
+import torch  # noqa: E402
+from torch.utils.data import Dataset, SequentialSampler  # noqa: E402
+from transformers import (  # noqa: E402
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+from transformers.trainer_utils import get_last_checkpoint  # noqa: E402
+
+from finetune.starter.lessons import Course  # noqa: E402
+from finetune.starter.packing import row  # noqa: E402
+
+logger = logging.getLogger(__name__)
+
+TEMPLATE: Final = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+HELD_OUT_FROM: Final = 10_000_000
+"""Rows from this number on are never trained on; their companies are made from other seeds."""
+HELD_OUT_ROWS: Final = 24
+
+Progress = Callable[[dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """What is trained. The defaults make a model of 7 million parameters; sizes are in tokens where they say so."""
+
+    tokens: int = 10_000_000
+    """Tokens to see, padding included."""
+    length: int = 768
+    """Tokens of a row; also the longest sequence seen."""
+    batch: int = 8
+    vocabulary: int = 6144
+    hidden: int = 256
+    layers: int = 8
+    heads: int = 4
+    learning_rate: float = 1.5e-3
+    seed: int = 0
+    checkpoint_steps: int = 200
+    bf16: bool = True
+
+    @property
+    def steps(self) -> int:
+        return max(1, self.tokens // (self.length * self.batch))
+
+
+def train_tokenizer(texts: Sequence[str], folder: Path, *, vocabulary: int) -> None:
+    """A byte-level BPE that knows every text: digits one by one, so that numbers are copied and never guessed."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"\p{N}"), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    core.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    core.train_from_iterator(texts, trainer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=["<|im_start|>"],
+    )
+    tokenizer.chat_template = TEMPLATE
+    tokenizer.save_pretrained(folder)
+
+
+def new_model(config: Pretraining, tokenizer: Any) -> Any:
+    torch.manual_seed(config.seed)
+    shape = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=config.hidden,
+        intermediate_size=config.hidden * 3,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        num_key_value_heads=max(1, config.heads // 2),
+        head_dim=config.hidden // config.heads,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Qwen3ForCausalLM(shape)
+
+
+class Rows(Dataset[dict[str, Any]]):
+    """Rows of the course, made when asked for. `first` shifts them out of what is trained on."""
+
+    def __init__(
+        self, config: Pretraining, tokenizer: Any, count: int, *, documents: Sequence[list[int]] = (), first: int = 0
+    ) -> None:
+        self._config, self._tokenizer, self._count, self._first = config, tokenizer, count, first
+        self._documents = documents
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        progress = 1.0 if self._first else index / self._count
+        made = row(
+            self._first + index,
+            course=Course(seed=self._config.seed),
+            progress=progress,
+            tokenizer=self._tokenizer,
+            length=self._config.length,
+            document=(lambda n: self._documents[n % len(self._documents)]) if self._documents else None,
+        )
+        return {
+            "input_ids": torch.tensor(made.ids),
+            "weights": torch.tensor(made.weights),
+            "position_ids": torch.tensor(made.positions),
+        }
+
+
+class WeightedTrainer(Trainer):  # type: ignore[misc]  # transformers is not typed
+    """Cross-entropy per token times its weight, rows in order."""
+
+    def _get_train_sampler(self, *_args: Any) -> Any:
+        return SequentialSampler(self.train_dataset)
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **_more: Any) -> Any:
+        weights = inputs["weights"][:, 1:].reshape(-1)
+        # No attention mask: transformers keeps packed lessons apart by their positions.
+        out = model(input_ids=inputs["input_ids"], position_ids=inputs["position_ids"], use_cache=False)
+        logits = out.logits[:, :-1].reshape(-1, out.logits.shape[-1]).float()
+        each = torch.nn.functional.cross_entropy(logits, inputs["input_ids"][:, 1:].reshape(-1), reduction="none")
+        loss = (each * weights).sum() / weights.sum().clamp(min=1.0)
+        return (loss, out) if return_outputs else loss
+
+
+class _Tell(TrainerCallback):  # type: ignore[misc]
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float] | None = None, **_more: Any) -> None:
+        if logs and "loss" in logs:
+            self._progress({"step": state.global_step, "steps": state.max_steps, **logs})
+
+
+def pretrain(
+    out: Path,
+    config: Pretraining,
+    *,
+    work: Path,
+    base: str = "",
+    documents: Sequence[str] = (),
+    progress: Progress = lambda _logs: None,
+) -> dict[str, Any]:
+    """Train and write the model to `out`; `work` keeps checkpoints for going on. Returns the report.
+
+    `base` is a folder to go on with instead of beginning from nothing. Raises FileExistsError when `out` is there.
+    """
+    if out.exists():
+        raise FileExistsError(f"{out} exists already: choose another folder, or remove it first.")
+    work.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(threads.model_threads())
+    tokenizer = _tokenizer(work, config, base)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32) if base else new_model(config, tokenizer)
+    trainer = WeightedTrainer(
+        model=model,
+        args=_arguments(work, config),
+        train_dataset=Rows(
+            config, tokenizer, config.steps * config.batch, documents=_pieces(documents, tokenizer, config.length)
+        ),
+        callbacks=[_Tell(progress)],
+    )
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)))
+    report = {
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "tokens": config.steps * config.batch * config.length,
+        "perplexity": round(perplexity(model, config, tokenizer), 4),
+        "config": asdict(config),
+        "base": base,
+    }
+    _write(out, model, tokenizer, report)
+    return report
+
+
+def _tokenizer(work: Path, config: Pretraining, base: str) -> Any:
+    if base:
+        return AutoTokenizer.from_pretrained(base)
+    folder = work / "tokenizer"
+    if not folder.is_dir():
+        from finetune.starter.reading import sample_text
+
+        with tempfile.TemporaryDirectory(dir=work) as made:
+            train_tokenizer(sample_text(config.seed), Path(made) / "t", vocabulary=config.vocabulary)
+            (Path(made) / "t").rename(folder)
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def _pieces(documents: Sequence[str], tokenizer: Any, length: int) -> list[list[int]]:
+    from finetune import prompt
+
+    size = min(length, 384)
+    ids = [prompt.encode(tokenizer, text) for text in documents]
+    return [one[start : start + size] for one in ids for start in range(0, len(one), size)]
+
+
+def _arguments(work: Path, config: Pretraining) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(work),
+        max_steps=config.steps,
+        per_device_train_batch_size=config.batch,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=max(1, config.steps // 50),
+        weight_decay=0.05,
+        adam_beta2=0.95,
+        max_grad_norm=1.0,
+        bf16=config.bf16,
+        use_cpu=not torch.cuda.is_available(),
+        logging_steps=max(1, min(20, config.steps // 10)),
+        save_steps=config.checkpoint_steps,
+        save_total_limit=2,
+        seed=config.seed,
+        report_to=[],
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        disable_tqdm=True,
+    )
+
+
+@torch.no_grad()
+def perplexity(model: Any, config: Pretraining, tokenizer: Any) -> float:
+    """Of the answers in conversations about companies that were never trained on."""
+    model.eval()
+    total = count = 0.0
+    held_out = Rows(config, tokenizer, HELD_OUT_ROWS, first=HELD_OUT_FROM)
+    for index in range(HELD_OUT_ROWS):
+        item = held_out[index]
+        ids, answers = item["input_ids"][None], (item["weights"][1:] == 1.0)
+        logits = model(input_ids=ids, position_ids=item["position_ids"][None], use_cache=False).logits[0, :-1].float()
+        each = torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="none")
+        total += float(each[answers].sum())
+        count += float(answers.sum())
+    return math.exp(total / max(1.0, count))
+
+
+def _write(out: Path, model: Any, tokenizer: Any, report: dict[str, Any]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    try:
+        model.to(torch.bfloat16).save_pretrained(made)
+        tokenizer.save_pretrained(made)
+        (made / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        made.rename(out)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise

@@ -1,0 +1,93 @@
+"""Text to pre-train on: drills that teach copying, then pages with several questions, then conversations as served.
+
+A lesson is a list of (text, weight): answers weigh 1, what they are copied from little, because invented names cannot be
+foreseen. Pure and seeded: lesson i of a course is always the same, so that a course can be resumed anywhere.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from finetune.starter.companies import Language, company
+from finetune.starter.examples import KINDS, StarterExample, ask_again, example
+from finetune.starter.slots import han, word
+
+Piece = tuple[str, float]
+
+CONTEXT_WEIGHT: Final = 0.1
+USER, ASSISTANT, END = "<|im_start|>user\n", "<|im_start|>assistant\n", "<|im_end|>\n"
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is taught and when: `progress` runs from 0 to 1. Companies are numbered from 0."""
+
+    seed: int = 0
+    companies: int = 200_000
+    drills_until: float = 0.15
+    one_page_until: float = 0.35
+    pages_until: float = 0.7
+
+    def language(self, chance: random.Random) -> Language:
+        return "en" if chance.random() < 0.6 else "zh"
+
+
+def lesson(course: Course, number: int, progress: float) -> list[Piece] | StarterExample:
+    """Pieces of text, or (in the last part of a course) an example to render exactly as it will be served."""
+    chance = random.Random(f"{course.seed} lesson {number}")
+    if progress < course.drills_until or chance.random() < 0.04:
+        return drill(chance, course.language(chance))
+    if progress < course.one_page_until:
+        return page(course, chance, passages=1, questions=chance.randint(1, 3))
+    if progress < course.pages_until:
+        return page(course, chance, passages=chance.randint(1, 5), questions=chance.randint(2, 5))
+    return _served(course, chance)
+
+
+def drill(chance: random.Random, language: Language) -> list[Piece]:
+    """A table of invented names and values, then questions for some of them: pure copying."""
+
+    def name() -> str:
+        if language == "zh":
+            return han(chance, chance.randint(2, 4))
+        return word(chance, syllables=chance.randint(1, 3))
+
+    def value() -> str:
+        return chance.choice([name(), str(chance.randint(2, 9999)), f"{name()} {chance.randint(2, 99)}"])
+
+    rows = list({name(): value() for _ in range(chance.randint(2, 9))}.items())
+    table = "\n".join(f"[{number}] {key}: {said}" for number, (key, said) in enumerate(rows, start=1))
+    pieces: list[Piece] = [(f"{USER}<passages>\n{table}\n</passages>\n", CONTEXT_WEIGHT)]
+    asked = chance.sample(list(enumerate(rows, start=1)), min(len(rows), chance.randint(2, 5)))
+    for place, (number, (key, said)) in enumerate(asked):
+        pieces.append((f"{'' if place == 0 else USER}<question>\n{key}?\n</question>{END}{ASSISTANT}", CONTEXT_WEIGHT))
+        pieces.append((f"{said} [{number}].{END}", 1.0))
+    return pieces
+
+
+def page(course: Course, chance: random.Random, *, passages: int, questions: int) -> list[Piece]:
+    """The passages of one company, then several questions on them, each with its answer."""
+    about = company(chance.randrange(course.companies), course.language(chance))
+    kind = chance.choices(list(KINDS), weights=list(KINDS.values()))[0]
+    first = example(about, kind, chance, passages=passages)
+    shown = "\n\n".join(
+        f"[{one.number}] {one.title}{f' (updated {one.updated})' if one.updated else ''}\n{one.text}"
+        for one in first.request.passages
+    )
+    pieces: list[Piece] = [(f"{USER}<passages>\n{shown}\n</passages>\n", CONTEXT_WEIGHT)]
+    pieces += _asked(first, opens=False)
+    for _ in range(questions - 1):
+        again = ask_again(first, about, chance)
+        pieces += _asked(again, opens=True) if again else []
+    return pieces
+
+
+def _asked(one: StarterExample, *, opens: bool) -> list[Piece]:
+    question = f"{USER if opens else ''}<question>\n{one.request.question}\n</question>{END}{ASSISTANT}"
+    return [(question, CONTEXT_WEIGHT), (f"{one.answer}{END}", 1.0)]
+
+
+def _served(course: Course, chance: random.Random) -> StarterExample:
+    about = company(chance.randrange(course.companies), course.language(chance))
+    kind = chance.choices(list(KINDS), weights=list(KINDS.values()))[0]
+    return example(about, kind, chance)

@@ -1,0 +1,77 @@
+"""Lessons as token ids, packed into rows of one length. Pure but for the tokenizer it is given.
+
+Row i of a course is always the same, whatever was asked before: training that stopped goes on where it was.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from finetune import prompt
+from finetune.starter.examples import StarterExample
+from finetune.starter.lessons import CONTEXT_WEIGHT, Course, Piece, lesson
+
+LESSONS_PER_ROW: Final = 1000
+"""Lesson numbers set aside for a row; a row of 4,096 tokens holds some forty."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """`ids`, `weights` and `positions` run in parallel; positions start anew with each lesson."""
+
+    ids: list[int]
+    weights: list[float]
+    positions: list[int]
+
+
+def tokenize(taught: Sequence[Piece] | StarterExample, tokenizer: Any, *, length: int) -> tuple[list[int], list[float]]:
+    """Ids and weights of one lesson. What does not fit into `length` tokens comes back empty."""
+    if isinstance(taught, StarterExample):
+        try:
+            asked, answered = prompt.answer_ids(taught.request, taught.answer, tokenizer, budget=length - 64)
+        except prompt.PromptTooLong:
+            return [], []
+        return asked + answered, [CONTEXT_WEIGHT] * len(asked) + [1.0] * len(answered)
+    ids: list[int] = []
+    weights: list[float] = []
+    for text, weight in taught:
+        piece = prompt.encode(tokenizer, text)
+        if len(ids) + len(piece) > length:
+            break
+        ids += piece
+        weights += [weight] * len(piece)
+    return ids, weights
+
+
+def row(
+    number: int,
+    *,
+    course: Course,
+    progress: float,
+    tokenizer: Any,
+    length: int,
+    document: Callable[[int], list[int]] | None = None,
+) -> Row:
+    """Row `number`: lessons one after the other until it is full. The rest is padding of weight 0.
+
+    `document` gives the ids of a piece of the company's own text in place of every second lesson.
+    """
+    ids: list[int] = []
+    weights: list[float] = []
+    positions: list[int] = []
+    for lesson_number in range(number * LESSONS_PER_ROW, (number + 1) * LESSONS_PER_ROW):
+        if document is not None and lesson_number % 2:
+            more = document(lesson_number)[:length]
+            piece, weight = more, [1.0] * len(more)
+        else:
+            piece, weight = tokenize(lesson(course, lesson_number, progress), tokenizer, length=length)
+        if len(ids) + len(piece) > length:
+            if ids:
+                break
+            continue
+        ids += piece
+        weights += weight
+        positions += range(len(piece))
+    missing = length - len(ids)
+    pad = int(tokenizer.pad_token_id)
+    return Row(ids + [pad] * missing, weights + [0.0] * missing, positions + list(range(missing)))

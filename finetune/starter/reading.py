@@ -1,0 +1,22 @@
+"""Text for a tokenizer to learn from: lessons of every kind, and letters and signs that customers write."""
+
+from finetune import prompt
+from finetune.starter.examples import StarterExample
+from finetune.starter.lessons import Course, lesson
+
+LESSONS = 6000
+SIGNS = "àâäçéèêëîïôöùûüñßøåæœ¿¡“”‘’–—…€£¥°²½×·•→👟🙂👍 ，。？！：；（）「」《》、【】"
+
+
+def sample_text(seed: int) -> list[str]:
+    """Always the same for the same seed."""
+    course = Course(seed=seed)
+    texts = [SIGNS] * 20
+    for number in range(LESSONS):
+        taught = lesson(course, number, progress=(number % 100) / 100)
+        if isinstance(taught, StarterExample):
+            messages = prompt.messages_for(taught.request)
+            texts.append("\n".join([*(one["content"] for one in messages), taught.answer]))
+        else:
+            texts.append("".join(text for text, _weight in taught))
+    return texts
