@@ -58,7 +58,11 @@ class Fact:
         return self.values.fill(chance.choice(self.wordings.questions))
 
     def answer(self, chance: random.Random) -> str:
-        return self.values.fill(chance.choice(self.wordings.answers))
+        return self.answers(chance)[0]
+
+    def answers(self, chance: random.Random) -> list[str]:
+        """All ways to answer, in random order."""
+        return [self.values.fill(text) for text in chance.sample(self.wordings.answers, len(self.wordings.answers))]
 
 
 @dataclass(frozen=True)

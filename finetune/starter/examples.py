@@ -4,6 +4,7 @@ Each example is one of KINDS; the answer only says what a passage says, cites it
 """
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -11,6 +12,7 @@ from typing import Final, Literal
 
 from finetune.records import ContextPassage, GenerationRequest, Turn
 from finetune.starter.companies import Company, Fact, Language, changed, company, phrases
+from finetune.support import sentences, support
 
 Kind = Literal["plain", "twin", "dated", "orders", "unknown", "history"]
 KINDS: Final[dict[Kind, float]] = {
@@ -29,13 +31,22 @@ TEST_FROM: Final = 1_000_000
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A fact that passage `number` says, and the words in which it says so."""
+
+    number: int
+    fact: Fact
+    statement: str
+
+
+@dataclass(frozen=True)
 class StarterExample:
     kind: Kind
     language: Language
     request: GenerationRequest
     answer: str
-    shown: tuple[tuple[int, Fact], ...]
-    """(passage number, fact) of everything that the passages say, without what is out of date."""
+    shown: tuple["Shown", ...]
+    """Everything that the passages say, without what is out of date."""
     facts: tuple[str, ...]
     """Names and numbers that a right answer copies from the passages."""
 
@@ -74,14 +85,13 @@ def example(about: Company, kind: Kind, chance: random.Random, *, passages: int 
     shown = _passages(about, texts, chance, old=old, new=right if old else None)
     if kind == "orders":
         shown = _with_orders(shown, chance, words.orders, about)
-    number = _number_of(shown, right)
-    answer = _cited(right.answer(chance), number)
+    answer = _answer(next(one for one in _shown(shown) if one.fact is right), shown, chance)
     question = right.question(chance)
     history: tuple[Turn, ...] = ()
     if kind == "history" and len(about.facts) > 1:
         before = chance.choice([fact for fact in about.facts if fact is not asked])
         history = (Turn("customer", before.question(chance)), Turn("agent", before.answer(chance)))
-    said = tuple(page for page in shown if old is None or old not in page.facts)
+    said = [page for page in shown if old is None or all(fact is not old for fact, _statement in page.facts)]
     request = _request(about, question, shown, history)
     return StarterExample(kind, about.language, request, answer, _shown(said), _copied(right, answer, about.language))
 
@@ -95,14 +105,24 @@ def ask_again(first: StarterExample, about: Company, chance: random.Random) -> S
         return replace(first, kind="unknown", request=request, answer=answer, facts=())
     if not first.shown:
         return None
-    number, fact = chance.choice(first.shown)
-    answer = _cited(fact.answer(chance), number)
-    request = replace(first.request, question=fact.question(chance))
-    return replace(first, kind="plain", request=request, answer=answer, facts=_copied(fact, answer, about.language))
+    one = chance.choice(first.shown)
+    answer = _answer(one, [_Page(passage, ()) for passage in first.request.passages], chance)
+    request = replace(first.request, question=one.fact.question(chance))
+    return replace(first, kind="plain", request=request, answer=answer, facts=_copied(one.fact, answer, about.language))
 
 
-def _shown(pages: Sequence["_Page"]) -> tuple[tuple[int, Fact], ...]:
-    return tuple((page.passage.number, fact) for page in pages for fact in page.facts)
+def _answer(one: Shown, pages: Sequence["_Page"], chance: random.Random) -> str:
+    """A cited answer that passes the verification it will meet when served; the passage's own words always do."""
+    texts = [page.passage.text for page in pages]
+    titles = [page.passage.title for page in pages]
+    for answer in one.fact.answers(chance):
+        if all(support(sentence, texts, titles=titles).supported for sentence in sentences(answer)):
+            return _cited(answer, one.number)
+    return _cited(one.statement, one.number)
+
+
+def _shown(pages: Sequence["_Page"]) -> tuple[Shown, ...]:
+    return tuple(Shown(page.passage.number, fact, said) for page in pages for fact, said in page.facts)
 
 
 def _copied(fact: Fact, answer: str, language: Language) -> tuple[str, ...]:
@@ -123,7 +143,7 @@ def _others(about: Company, asked: Fact, chance: random.Random, count: int) -> l
 @dataclass(frozen=True)
 class _Page:
     passage: ContextPassage
-    facts: tuple[Fact, ...]
+    facts: tuple[tuple[Fact, str], ...]
 
 
 def _passages(
@@ -145,45 +165,41 @@ def _passages(
     gap = " " if about.language == "en" else ""
     made = []
     for number, (group, updated) in enumerate(pages, start=1):
-        sentences = [fact.statement(chance) for fact in group]
+        facts_said = [(fact, fact.statement(chance)) for fact in group]
+        lines = [statement for _fact, statement in facts_said]
         for _ in range(chance.choice([0, 0, 1, 2])):
-            sentences.insert(chance.randint(0, len(sentences)), chance.choice(words.idle))
-        said = (
-            updated.isoformat()
-            if updated
-            else chance.choice(["", "", "2024-05-02", "2023-11-20"])
-            if old is None
-            else ""
-        )
+            lines.insert(chance.randint(0, len(lines)), chance.choice(words.idle))
+        usual = chance.choice(["", "", "2024-05-02", "2023-11-20"]) if old is None else ""
         passage = ContextPassage(
             number=number,
             title=chance.choice([group[0].wordings.heading, f"{about.name}{gap}{group[0].wordings.heading}"]),
             heading=chance.choice(["", group[0].wordings.heading]),
-            text=gap.join(sentences),
-            updated=said,
+            text=gap.join(lines),
+            updated=updated.isoformat() if updated else usual,
         )
-        made.append(_Page(passage, tuple(group)))
+        made.append(_Page(passage, tuple(facts_said)))
     return made
 
 
 def _with_orders(pages: list[_Page], chance: random.Random, orders: tuple[str, ...], about: Company) -> list[_Page]:
     place = chance.randrange(len(pages))
     page = pages[place]
-    order = page.facts[0].values.fill(chance.choice(orders))
+    order = page.facts[0][0].values.fill(chance.choice(orders))
     text = " ".join(chance.sample([page.passage.text, order], 2))
     passage = ContextPassage(page.passage.number, page.passage.title, page.passage.heading, text, page.passage.updated)
     return [*pages[:place], _Page(passage, page.facts), *pages[place + 1 :]]
 
 
-def _number_of(pages: list[_Page], fact: Fact) -> int:
-    return next(page.passage.number for page in pages if any(one is fact for one in page.facts))
-
-
 def _cited(answer: str, number: int) -> str:
-    """The answer with its citation before each sentence's full stop, as the prompt's rules ask."""
-    stops = "。" if "。" in answer else "."
-    sentences = [part.strip() for part in answer.split(stops + " " if stops == "." else stops) if part.strip()]
-    return (" " if stops == "." else "").join(f"{part.rstrip(stops)} [{number}]{stops}" for part in sentences)
+    """The answer with its citation before the stop of each sentence, where the product's own answers have it."""
+    chinese = "。" in answer
+    parts = answer.split("。") if chinese else re.split(r"(?<=[.:]) (?=[A-Z])", answer)
+    sentences = [part.strip().rstrip(".") for part in parts if part.strip()]
+    return (
+        "".join(f"{one}[{number}]。" for one in sentences)
+        if chinese
+        else " ".join(f"{one} [{number}]." for one in sentences)
+    )
 
 
 def _request(about: Company, question: str, pages: list[_Page], history: tuple[Turn, ...] = ()) -> GenerationRequest:
