@@ -30,6 +30,7 @@ from transformers import (  # noqa: E402
     TrainerCallback,
     TrainingArguments,
 )
+from transformers.trainer_callback import PrinterCallback  # noqa: E402
 from transformers.trainer_utils import get_last_checkpoint  # noqa: E402
 
 from finetune.starter.lessons import Course  # noqa: E402
@@ -90,7 +91,8 @@ def train_tokenizer(texts: Sequence[str], folder: Path, *, vocabulary: int) -> N
         show_progress=False,
     )
     core.train_from_iterator(texts, trainer)
-    tokenizer = PreTrainedTokenizerFast(
+    made: Any = PreTrainedTokenizerFast
+    tokenizer = made(
         tokenizer_object=core,
         eos_token="<|im_end|>",  # noqa: S106 - a mark, not a secret
         pad_token="<|endoftext|>",  # noqa: S106
@@ -148,13 +150,14 @@ class Rows(Dataset[dict[str, Any]]):
         }
 
 
-class WeightedTrainer(Trainer):  # type: ignore[misc]  # transformers is not typed
+class WeightedTrainer(Trainer):
     """Cross-entropy per token times its weight, rows in order."""
 
     def _get_train_sampler(self, *_args: Any) -> Any:
-        return SequentialSampler(self.train_dataset)
+        rows: Any = self.train_dataset
+        return SequentialSampler(rows)
 
-    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **_more: Any) -> Any:
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, *_args: Any, **_more: Any) -> Any:
         weights = inputs["weights"][:, 1:].reshape(-1)
         # No attention mask: transformers keeps packed lessons apart by their positions.
         out = model(input_ids=inputs["input_ids"], position_ids=inputs["position_ids"], use_cache=False)
@@ -164,12 +167,13 @@ class WeightedTrainer(Trainer):  # type: ignore[misc]  # transformers is not typ
         return (loss, out) if return_outputs else loss
 
 
-class _Tell(TrainerCallback):  # type: ignore[misc]
+class _Tell(TrainerCallback):
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float] | None = None, **_more: Any) -> None:
-        if logs and "loss" in logs:
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        logs: dict[str, float] = kwargs.get("logs") or {}
+        if "loss" in logs:
             self._progress({"step": state.global_step, "steps": state.max_steps, **logs})
 
 
@@ -200,7 +204,9 @@ def pretrain(
         ),
         callbacks=[_Tell(progress)],
     )
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)))
+    trainer.remove_callback(PrinterCallback)  # it prints to standard output, which belongs to the report
+    last: Any = get_last_checkpoint
+    trainer.train(resume_from_checkpoint=last(str(work)))
     report = {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "tokens": config.steps * config.batch * config.length,

@@ -1,0 +1,162 @@
+"""Pre-training on a tiny scale: it learns, it stops and goes on with the same losses, and what it writes is whole."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+pytest.importorskip("torch")
+
+from finetune import pretraining
+from finetune.pretraining import Pretraining, pretrain
+from finetune.starter import lessons, packing, reading
+
+TINY = Pretraining(
+    tokens=8 * 2 * 256,
+    length=256,
+    batch=2,
+    vocabulary=600,
+    hidden=64,
+    layers=2,
+    heads=2,
+    checkpoint_steps=3,
+    bf16=False,
+)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LESSONS", 120)
+    monkeypatch.setattr(pretraining, "HELD_OUT_ROWS", 2)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from transformers import AutoTokenizer
+
+    folder = tmp_path_factory.mktemp("tokenizer")
+    pretraining.train_tokenizer([*reading.sample_text(0)[:400]], folder, vocabulary=600)
+    return AutoTokenizer.from_pretrained(folder)
+
+
+class Killed(BaseException):
+    pass
+
+
+def losses(into: list[float], kill_at: int = 0) -> Any:
+    def tell(logs: dict[str, float]) -> None:
+        into.append(logs["loss"])
+        if kill_at and logs["step"] >= kill_at:
+            raise Killed
+
+    return tell
+
+
+def test_the_model_learns_and_its_folder_is_whole(tmp_path: Path) -> None:
+    seen: list[float] = []
+    report = pretrain(tmp_path / "model", TINY, work=tmp_path / "work", progress=losses(seen))
+    assert seen[-1] < seen[0]
+    assert report["tokens"] == TINY.tokens
+    assert report["perplexity"] > 1
+    names = {path.name for path in (tmp_path / "model").iterdir()}
+    assert {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja", "report.json"} <= names
+    assert json.loads((tmp_path / "model/report.json").read_text())["config"]["hidden"] == 64
+
+
+def test_training_that_was_killed_goes_on_with_the_same_losses(tmp_path: Path) -> None:
+    whole: list[float] = []
+    pretrain(tmp_path / "whole", TINY, work=tmp_path / "w1", progress=losses(whole))
+    parts: list[float] = []
+    with pytest.raises(Killed):
+        pretrain(tmp_path / "parts", TINY, work=tmp_path / "w2", progress=losses(parts, kill_at=5))
+    assert not (tmp_path / "parts").exists()
+    again: list[float] = []
+    pretrain(tmp_path / "parts", TINY, work=tmp_path / "w2", progress=losses(again))
+    assert again == pytest.approx(whole[3:], abs=1e-6)
+
+
+def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    with pytest.raises(FileExistsError, match="choose another folder"):
+        pretrain(tmp_path / "model", TINY, work=tmp_path / "work")
+    with pytest.raises(CommandError, match="choose another folder"):
+        call_command("pretrain", str(tmp_path / "model"))
+
+
+def test_the_tokenizer_knows_every_text_and_splits_numbers_into_digits(tokenizer: Any) -> None:
+    text = "Brailon 2048 kostet 19,90 €, 鞋子三十天👟"
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert tokenizer.decode(ids) == text
+    assert [tokenizer.decode([one]) for one in tokenizer("2048", add_special_tokens=False)["input_ids"]] == list("2048")
+
+
+def test_a_row_is_full_of_whole_lessons_and_the_rest_weighs_nothing(tokenizer: Any) -> None:
+    course = lessons.Course()
+    made = packing.row(3, course=course, progress=0.0, tokenizer=tokenizer, length=512)
+    assert len(made.ids) == len(made.weights) == len(made.positions) == 512
+    starts = [place for place, position in enumerate(made.positions) if position == 0]
+    assert len(starts) >= 2
+    assert made == packing.row(3, course=course, progress=0.0, tokenizer=tokenizer, length=512)
+    assert set(made.weights[starts[-1] :]) <= {0.0, lessons.CONTEXT_WEIGHT, 1.0}
+
+
+def test_an_example_is_rendered_exactly_as_it_will_be_served(tokenizer: Any) -> None:
+    from finetune import prompt
+    from finetune.starter.examples import StarterExample
+
+    served = next(
+        taught
+        for number in range(200)
+        if isinstance(taught := lessons.lesson(lessons.Course(), number, 1.0), StarterExample)
+    )
+    ids, weights = packing.tokenize(served, tokenizer, length=4096)
+    rendered = prompt.render(served.request, tokenizer, budget=4096 - 64).token_ids
+    assert tuple(ids[: len(rendered)]) == rendered
+    assert weights[: len(rendered)] == [lessons.CONTEXT_WEIGHT] * len(rendered)
+    assert set(weights[len(rendered) :]) == {1.0}
+
+
+def test_lessons_in_one_row_do_not_see_each_other(tokenizer: Any) -> None:
+    import torch
+
+    model = pretraining.new_model(TINY, tokenizer).eval()
+    made = packing.row(3, course=lessons.Course(), progress=0.0, tokenizer=tokenizer, length=512)
+    second = [place for place, position in enumerate(made.positions) if position == 0][1]
+    ids, positions = torch.tensor([made.ids]), torch.tensor([made.positions])
+    with torch.no_grad():
+        packed = model(input_ids=ids, position_ids=positions, use_cache=False).logits[0, second : second + 20]
+        alone = model(input_ids=ids[:, second : second + 20], use_cache=False).logits[0]
+    assert torch.allclose(packed, alone, atol=1e-4)
+
+
+def test_the_command_trains_measures_and_prints_json_alone(
+    tmp_path: Path, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.DATA_DIR = tmp_path
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "a.md").write_text("# Returns\n\nWorn shoes can be sent back within thirty days.\n" * 20)
+    call_command(
+        "pretrain", str(tmp_path / "model"), "--tokens", "1024", "--hidden", "64", "--layers", "1", "--length", "256",
+        "--batch", "2", "--tests", "2", "--documents", str(notes), "--json",
+    )  # fmt: skip
+    report = json.loads(capsys.readouterr().out)
+    assert report["parameters"] > 0
+    assert set(report["unseen_companies"]) <= {"en", "zh"}
+    assert json.loads((tmp_path / "model/report.json").read_text()) == report
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (("--length", "100"), "at least 256"),
+        (("--hidden", "100"), "multiple of 64"),
+        (("--base", "nowhere"), "no folder"),
+    ],
+)
+def test_senseless_sizes_are_refused_with_advice(tmp_path: Path, option: tuple[str, str], says: str) -> None:
+    with pytest.raises(CommandError, match=says):
+        call_command("pretrain", str(tmp_path / "model"), *option)
