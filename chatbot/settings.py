@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "chatbot.widget",
     "chatbot.desk",
     "chatbot.knowledge",
+    "chatbot.training",
     "retrieval",
     "finetune",
     "channels",

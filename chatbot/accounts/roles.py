@@ -21,6 +21,9 @@ Permission = Literal[
     "conversations.export",
     "canned.change",
     "insights.view",
+    "training.view",
+    "training.change",
+    "contacts.erase",
     "inbox.change",
     "people.change",
     "audit.view",
@@ -29,7 +32,9 @@ Permission = Literal[
 PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     "admin": frozenset(get_args(Permission)),
     "agent": frozenset(["knowledge.view", "conversations.reply", "conversations.view"]),
-    "analyst": frozenset(["knowledge.view", "conversations.view", "conversations.export", "insights.view"]),
+    "analyst": frozenset(
+        ["knowledge.view", "conversations.view", "conversations.export", "insights.view", "training.view"]
+    ),
 }
 """`conversations.*` reaches what `conversations.access` says: agents their inboxes, admins and analysts all."""
 
