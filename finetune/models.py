@@ -10,8 +10,8 @@ from django.utils import timezone
 class Example(models.Model):
     """A request as it is served, and the answer that should be given; for preferences also the one that should not.
 
-    Everything in it is redacted before it is stored. `group` is an opaque name of whose conversation it was: examples of
-    one group are never on both sides of a split.
+    Everything in it is redacted before it is stored. `group` is an opaque name of whose conversation it was: examples
+    of one group are never on both sides of a split.
     """
 
     class Kind(models.TextChoices):
