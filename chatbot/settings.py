@@ -192,6 +192,7 @@ REPLY_ATTEMPTS = env.integer("REPLY_ATTEMPTS", 3, minimum=1, maximum=20)
 REPLY_CONCURRENCY = env.integer("REPLY_CONCURRENCY", 64, minimum=1, maximum=1024)
 REPLY_TIMEOUT_SECONDS = env.integer("REPLY_TIMEOUT_SECONDS", 120, minimum=5, maximum=3600)
 FRAME_MILLISECONDS = env.integer("FRAME_MILLISECONDS", 40, minimum=5, maximum=1000)
+TAKE_BACK_AFTER_MINUTES = env.integer("TAKE_BACK_AFTER_MINUTES", 5, minimum=1, maximum=1440)
 MESSAGE_MAX_CHARS = env.integer("MESSAGE_MAX_CHARS", 4000, minimum=100, maximum=100_000)
 
 # --- Limits of the widget -------------------------------------------------------------------------
@@ -237,6 +238,7 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "index"
 CELERY_TASK_ROUTES = {
     "chatbot.conversations.tasks.*": {"queue": "replies"},
+    "chatbot.conversations.clock_tasks.*": {"queue": "index"},
     "retrieval.tasks.*": {"queue": "index"},
     "chatbot.knowledge.tasks.*": {"queue": "index"},
     "finetune.tasks.*": {"queue": "training"},
@@ -262,6 +264,9 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile-replies": {"task": "chatbot.conversations.tasks.reconcile", "schedule": 5.0},
     "reconcile-index": {"task": "retrieval.tasks.reconcile", "schedule": 30.0},
     "reconcile-intake": {"task": "retrieval.intake_tasks.reconcile", "schedule": 30.0},
+    "wake-snoozed": {"task": "chatbot.conversations.clock_tasks.wake_snoozed", "schedule": 30.0},
+    "route-waiting": {"task": "chatbot.conversations.clock_tasks.route_waiting", "schedule": 10.0},
+    "tell-queues": {"task": "chatbot.conversations.clock_tasks.tell_queues", "schedule": 15.0},
     "purge-visitors": {"task": "chatbot.widget.tasks.purge", "schedule": 86400.0},
 }
 

@@ -3,6 +3,8 @@
 import itertools
 from typing import Any
 
+from django.utils import timezone
+
 from chatbot.accounts.models import User
 from chatbot.conversations import services
 from chatbot.conversations.models import AnswerCard, Citation, Contact, Conversation, Inbox, Message
@@ -34,6 +36,14 @@ def user(*, role: str = "agent", **kwargs: Any) -> User:
         username=kwargs.pop("username", f"{role}{number}"), password="secret-words", **kwargs
     )
     made.groups.add(Group.objects.get_or_create(name=role)[0])
+    return made
+
+
+def agent_there(*inboxes: Inbox, **kwargs: Any) -> User:
+    """An agent of these inboxes whose desk is open."""
+    made = user(last_seen_at=timezone.now(), **kwargs)
+    for one in inboxes:
+        one.members.add(made)
     return made
 
 

@@ -17,6 +17,8 @@ class User(AbstractUser):
     """What the agent chose; who counts as there also has a desk open (see `presence.py`)."""
     last_seen_at = models.DateTimeField(null=True, blank=True)
     """Last sign of life of an open desk."""
+    last_routed_at = models.DateTimeField(null=True, blank=True)
+    """When the round gave this agent a conversation last: whose turn is longest ago is next."""
 
     @property
     def shown_name(self) -> str:

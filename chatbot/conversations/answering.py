@@ -24,7 +24,6 @@ Decision = Literal["answer", "clarify", "abstain", "handoff", "smalltalk"]
 
 ANSWER_FROM: Final = 0.5
 """Confidence from which a question is answered; the confidence is calibrated (see `evidence.py`)."""
-ABSTENTIONS_BEFORE_HANDOFF: Final = 2
 CLARIFY_OPTIONS: Final = 3
 
 
@@ -42,6 +41,8 @@ class AnswerContext:
     company: str = ""
     collections: frozenset[str] | None = None
     abstentions: int = 0
+    handoff_after: int = 2
+    """Times in a row that it may not know before it hands over; the last of them is the handoff."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ class Answerer:
         writing: _Writing,
         card: dict[str, Any],
     ) -> Answer:
-        give_up = understood.person or context.abstentions + 1 >= ABSTENTIONS_BEFORE_HANDOFF
+        give_up = understood.person or context.abstentions + 1 >= context.handoff_after
         key: languages.Key = "handoff" if understood.person else "gave_up" if give_up else "abstain"
         writing.say(languages.say(key, understood.language))
         return Answer(

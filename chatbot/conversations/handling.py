@@ -14,7 +14,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chatbot.accounts.models import Team, User
-from chatbot.conversations import access, activities, desk_events, publishing, rows, services, suggestions
+from chatbot.conversations import (
+    access,
+    activities,
+    desk_events,
+    handing_over,
+    publishing,
+    rows,
+    services,
+    suggestions,
+    waiting,
+)
 from chatbot.conversations.models import (
     CannedReply,
     Conversation,
@@ -133,8 +143,12 @@ def assign(*, conversation_id: int, by: User, agent: User | None, team: Team | N
     if agent is not None and not access.agents(conversation.inbox).filter(pk=agent.pk).exists():
         raise Refusal("not_a_member", _("%(name)s cannot see this inbox.") % {"name": agent.shown_name})
     services.apply(conversation, Event.ASSIGNED if agent else Event.UNASSIGNED, reason="assigned")
+    had = conversation.assignee_id
+    freed = had if had != (agent.pk if agent else None) else None
+    handing_over.left(conversation, waited=conversation.state == State.WAITING, freed=freed)
     conversation.assignee, conversation.team = agent, team
     conversation.save(update_fields=["assignee", "team", "updated_at"])
+    handing_over.moved(conversation)
     rows.changed(conversation.pk)
     if agent is None:
         activities.record(conversation, "unassigned", actor=by, team=team.name if team else "")
@@ -184,6 +198,8 @@ def set_priority(*, conversation_id: int, agent: User, priority: int) -> None:
     conversation.save(update_fields=["priority", "updated_at"])
     activities.record(conversation, "priority", actor=agent, before=before, after=priority)
     rows.changed(conversation.pk)
+    if conversation.state == State.WAITING:
+        waiting.changed_on_commit(waiting.queue_of(conversation))
 
 
 @transaction.atomic

@@ -113,6 +113,7 @@ def _context(claim: jobs.Claim) -> "AnswerContext":
         company=inbox.company or inbox.title or inbox.name,
         collections=frozenset(inbox.collections) or None,
         abstentions=conversation.abstentions,
+        handoff_after=inbox.handoff_after,
     )
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Subquery
 
-from chatbot.conversations import events, streams
+from chatbot.conversations import email_address, events, ratings, streams, waiting
 from chatbot.conversations.models import Citation, Contact, Conversation, Inbox, Message, ReplyJob
 
 ACTIVE_JOBS = (ReplyJob.State.QUEUED, ReplyJob.State.RUNNING)
@@ -21,6 +21,10 @@ class Snapshot:
     messages: tuple[events.MessageOut, ...]
     stream: events.StreamOut | None
     busy: bool
+    queue: events.QueueOut | None = None
+    rate: events.RateAsk | None = None
+    email: str = ""
+    """Where the customer is written to, shown in part."""
 
 
 def active_inbox(*, key: str) -> Inbox | None:
@@ -94,10 +98,14 @@ def snapshot(*, conversation_id: int, last_seq: int, limit: int = 500) -> Snapsh
     # a client that is told that nothing is owed has also been given the answer.
     stream = streams.current(conversation_id=conversation_id)
     jobs = ReplyJob.objects.filter(conversation_id=OuterRef("pk"))
-    conversation = Conversation.objects.annotate(
-        busy=Exists(jobs.filter(state__in=ACTIVE_JOBS)),
-        running=Subquery(jobs.filter(state=ReplyJob.State.RUNNING).values("pk")[:1]),
-    ).get(pk=conversation_id)
+    conversation = (
+        Conversation.objects.select_related("contact", "rating")
+        .annotate(
+            busy=Exists(jobs.filter(state__in=ACTIVE_JOBS)),
+            running=Subquery(jobs.filter(state=ReplyJob.State.RUNNING).values("pk")[:1]),
+        )
+        .get(pk=conversation_id)
+    )
     first = max(last_seq, conversation.last_seq - limit)
     messages = messages_after(conversation_id=conversation_id, seq=first, limit=limit)
     if stream and stream.job != conversation.running:
@@ -108,6 +116,9 @@ def snapshot(*, conversation_id: int, last_seq: int, limit: int = 500) -> Snapsh
         messages=tuple(message for message in messages if message.seq <= conversation.last_seq),
         stream=stream,
         busy=conversation.busy,
+        queue=waiting.standing(conversation),
+        rate=ratings.asked(conversation),
+        email=email_address.masked(conversation.contact.email),
     )
 
 

@@ -5,7 +5,7 @@ The state machine decides (`transitions.py`), this module carries out. Lock orde
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
@@ -16,9 +16,12 @@ from django.utils.translation import gettext as _
 from chatbot.accounts.models import User
 from chatbot.conversations import (
     activities,
+    email_address,
     events,
+    handing_over,
     publishing,
     queueing,
+    ratings,
     rows,
     selectors,
     streams,
@@ -26,6 +29,7 @@ from chatbot.conversations import (
     transitions,
 )
 from chatbot.conversations.models import (
+    Activity,
     AnswerCard,
     CannedReply,
     Citation,
@@ -36,9 +40,12 @@ from chatbot.conversations.models import (
     Rating,
     ReplyJob,
 )
+from chatbot.conversations.refusals import Refusal as Refusal
 from chatbot.conversations.transitions import Effect, Event, State
 
 CONTEXT_MAX_KEYS: Final = 40
+EMAILS_PER_HOUR: Final = 5
+"""So often one customer may say another address."""
 _SUMMARY: Final = (
     "last_message_at",
     "preview",
@@ -47,15 +54,6 @@ _SUMMARY: Final = (
     "unanswered_since",
     "first_replied_at",
 )
-
-
-class Refusal(Exception):
-    """The request cannot be done; `code` is for programs and `message` says to people what to do."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True)
@@ -106,22 +104,83 @@ def clean_text(text: str) -> str:
     return cleaned
 
 
-@transaction.atomic
 def post_customer_message(*, conversation_id: int, client_id: str, text: str, via: str = Message.Via.CHAT) -> Posted:
     """Keep one customer message, once per `client_id`, and let the bot answer when it is the bot's turn.
 
-    Raises Refusal for an empty or overlong text.
+    A message that the inbox's rules give to a person gets no answer of the bot. Raises Refusal for an empty or
+    overlong text.
+    """
+    text = clean_text(text)
+    verdict = handing_over.verdict(conversation_id=conversation_id, text=text)
+    with transaction.atomic():
+        conversation = _locked(conversation_id)
+        if found := known(conversation, client_id):
+            return Posted(found, created=False)
+        message, shown = append(
+            conversation, Draft(role=Message.Role.CUSTOMER, text=text, client_id=client_id, via=via)
+        )
+        bots_turn = conversation.state in (State.BOT, State.RESOLVED)
+        if bots_turn and conversation.inbox.mode != Inbox.Mode.AUTO:
+            apply(conversation, Event.PERSON_ASKED, reason="inbox_mode")
+        elif bots_turn and verdict is not None:
+            apply(conversation, Event.PERSON_ASKED, reason=verdict.reason, word=verdict.word)
+        else:
+            apply(conversation, Event.CUSTOMER_WROTE, trigger=message)
+        if conversation.email_asked and (address := email_address.alone_in(text)):
+            _take_address(conversation, address)
+        return Posted(shown, created=True)
+
+
+@transaction.atomic
+def set_email(*, conversation_id: int, email: str) -> None:
+    """Where to write when the customer has left: kept unverified. Raises Refusal with what to change.
+
+    An address that the company vouched for is not replaced by one that somebody typed.
     """
     conversation = _locked(conversation_id)
-    if found := known(conversation, client_id):
-        return Posted(found, created=False)
-    draft = Draft(role=Message.Role.CUSTOMER, text=clean_text(text), client_id=client_id, via=via)
-    message, shown = append(conversation, draft)
-    if conversation.inbox.mode != Inbox.Mode.AUTO and conversation.state == State.BOT:
-        apply(conversation, Event.PERSON_ASKED, reason="inbox_mode")
-    else:
-        apply(conversation, Event.CUSTOMER_WROTE, trigger=message)
-    return Posted(shown, created=True)
+    try:
+        address = email_address.clean(email)
+    except email_address.BadAddress as bad:
+        raise Refusal("bad_email", bad.message) from bad
+    contact = conversation.contact
+    if contact.email_verified and contact.email and contact.email != address:
+        raise Refusal(
+            "email_known",
+            _("We know your address already and will write to %(email)s.")
+            % {"email": email_address.masked(contact.email)},
+        )
+    if contact.email != address and _addresses_lately(contact) >= EMAILS_PER_HOUR:
+        raise Refusal("rate_limited", _("You have changed your address often. Please try again in an hour."))
+    _keep_address(conversation, address)
+
+
+def _take_address(conversation: Conversation, address: str) -> None:
+    """A message that is nothing but an address, after one was asked for. It stays a message if this cannot be."""
+    contact = conversation.contact
+    if contact.email_verified or _addresses_lately(contact) >= EMAILS_PER_HOUR:
+        return
+    _keep_address(conversation, address)
+
+
+def _addresses_lately(contact: Contact) -> int:
+    hour_ago = timezone.now() - timedelta(hours=1)
+    return Activity.objects.filter(conversation__contact=contact, kind="email_set", created_at__gt=hour_ago).count()
+
+
+def _keep_address(conversation: Conversation, address: str) -> None:
+    contact = conversation.contact
+    if conversation.email_asked:
+        conversation.email_asked = False
+        conversation.save(update_fields=["email_asked", "updated_at"])
+    if contact.email == address:
+        return
+    contact.email, contact.email_verified = address, False
+    contact.save(update_fields=["email", "email_verified"])
+    masked = email_address.masked(address)
+    activities.record(conversation, "email_set", email=masked)
+    with translation.override(language_of(conversation)):
+        text = _("Thank you. We will write to %(email)s when you are no longer here.") % {"email": masked}
+        append(conversation, Draft(role=Message.Role.NOTICE, text=text, kind=Message.Kind.STATE))
 
 
 @transaction.atomic
@@ -281,6 +340,7 @@ def apply(
     trigger: Message | None = None,
     agent: User | None = None,
     reason: str = "",
+    word: str = "",
 ) -> None:
     """Move the conversation by the table and carry the effects out. The caller holds its lock in a transaction."""
     before = State(conversation.state)
@@ -288,14 +348,17 @@ def apply(
         transition = transitions.decide(before, event)
     except transitions.Refused as refused:
         raise Refusal("not_now", _("This is not possible in the conversation's present state.")) from refused
-    _move(conversation, before, transition.to, agent=agent, reason=reason)
+    _move(conversation, before, transition.to, agent=agent, reason=reason, word=word)
     for effect in transition.effects:
         _carry_out(effect, conversation, trigger)
 
 
-def _move(conversation: Conversation, before: State, after: State, *, agent: User | None, reason: str) -> None:
+def _move(
+    conversation: Conversation, before: State, after: State, *, agent: User | None, reason: str, word: str
+) -> None:
     if agent is None and before == after:
         return
+    had = conversation.assignee_id
     if agent is not None:
         conversation.assignee = agent
     if before != after:
@@ -304,18 +367,30 @@ def _move(conversation: Conversation, before: State, after: State, *, agent: Use
         conversation.waiting_since = now if after is State.WAITING else None
         conversation.resolved_at = now if after is State.RESOLVED else None
         if after is State.WAITING:
-            conversation.handoff_reason = reason[:40]
-            conversation.unanswered_since = conversation.unanswered_since or now
-            activities.record(conversation, "handoff", reason=reason[:40])
+            _wait(conversation, before, now, reason=reason, word=word)
+        else:
+            ended = after in (State.BOT, State.RESOLVED) or conversation.assignee_id != had
+            handing_over.left(conversation, waited=before is State.WAITING, freed=had if ended else None)
         if after in (State.BOT, State.RESOLVED):
             conversation.unanswered_since = conversation.snoozed_until = None
             suggestions.withdraw(conversation)
         if after is State.BOT:
             conversation.abstentions = 0
             conversation.assignee = None
+            conversation.email_asked = False
         publishing.publish_on_commit(conversation.pk, events.StateOut.model_validate({"state": str(after)}))
     conversation.save()
+    if before is not State.RESOLVED and after is State.RESOLVED:
+        ratings.ask(conversation)
     rows.changed(conversation.pk)
+
+
+def _wait(conversation: Conversation, before: State, now: datetime, *, reason: str, word: str) -> None:
+    conversation.unanswered_since = conversation.unanswered_since or now
+    if before is State.RESOLVED:
+        conversation.assignee = None  # who resolved it may have left; the queue decides anew
+    handing_over.entered(conversation, reason=reason, word=word)
+    activities.record(conversation, "handoff", reason=reason[:40], **({"word": word} if word else {}))
 
 
 def _carry_out(effect: Effect, conversation: Conversation, trigger: Message | None) -> None:
@@ -347,15 +422,21 @@ def _cancel_replies(conversation: Conversation) -> None:
 
 def _notice(conversation: Conversation, effect: Effect) -> None:
     with translation.override(language_of(conversation)):
-        texts = {
-            Effect.NOTICE_HANDOFF: _("A person from our team will take over here. You can keep writing meanwhile."),
-            Effect.NOTICE_BOT_AGAIN: _("You are talking to the assistant again."),
-            Effect.NOTICE_AGENT_JOINED: _("%(name)s has joined the conversation.")
-            % {"name": (conversation.assignee.get_short_name() if conversation.assignee else "") or _("A colleague")},
-            Effect.NOTICE_RESOLVED: _("This conversation has been closed. Write again to reopen it."),
-        }
-        kind = Message.Kind.HANDOFF if effect is Effect.NOTICE_HANDOFF else Message.Kind.STATE
-        append(conversation, Draft(role=Message.Role.NOTICE, text=texts[effect], kind=kind))
+        if effect is Effect.NOTICE_HANDOFF:
+            kind, text = handing_over.notice(conversation)
+            conversation.save(update_fields=["email_asked", "updated_at"])
+        else:
+            kind, text = Message.Kind.STATE, _notice_text(conversation, effect)
+        append(conversation, Draft(role=Message.Role.NOTICE, text=text, kind=kind))
+
+
+def _notice_text(conversation: Conversation, effect: Effect) -> str:
+    name = (conversation.assignee.get_short_name() if conversation.assignee else "") or _("A colleague")
+    return {
+        Effect.NOTICE_BOT_AGAIN: _("You are talking to the assistant again."),
+        Effect.NOTICE_AGENT_JOINED: _("%(name)s has joined the conversation.") % {"name": name},
+        Effect.NOTICE_RESOLVED: _("This conversation has been closed. Write again to reopen it."),
+    }[effect]
 
 
 def language_of(conversation: Conversation) -> str:

@@ -2,6 +2,8 @@
 
 from celery import shared_task
 
+from chatbot.conversations import clock_tasks  # noqa: F401 - Celery looks for tasks in modules of this name only
+
 
 @shared_task(queue="replies", ignore_result=True, acks_late=False)
 def reply_to_message(job_id: int) -> None:

@@ -196,6 +196,7 @@ def test_jobs_of_a_vanished_process_on_this_host_go_back_at_the_start() -> None:
 
 def test_a_handoff_by_the_bot_writes_the_answer_then_one_notice() -> None:
     conversation = factories.conversation()
+    factories.agent_there(conversation.inbox)
     factories.posted(conversation)
     reply = factories.bot_reply("I do not know.", kind="abstain", hand_off="abstained")
     assert jobs.finish(claim=claimed(conversation), reply=reply)

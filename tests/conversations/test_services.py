@@ -57,6 +57,7 @@ def test_the_bot_owes_an_answer_to_a_customer() -> None:
 @pytest.mark.parametrize("mode", [Inbox.Mode.DRAFT, Inbox.Mode.OFF])
 def test_without_an_answering_bot_the_customer_waits_for_a_person_at_once(mode: str) -> None:
     conversation = factories.conversation(inbox=factories.inbox(mode=mode))
+    factories.agent_there(conversation.inbox)
     factories.posted(conversation)
     conversation.refresh_from_db()
     assert conversation.state == Conversation.State.WAITING
@@ -66,6 +67,7 @@ def test_without_an_answering_bot_the_customer_waits_for_a_person_at_once(mode: 
 
 def test_asking_for_a_person_twice_gives_one_notice_and_cancels_the_running_answer() -> None:
     conversation = factories.conversation()
+    factories.agent_there(conversation.inbox)
     factories.posted(conversation)
     claim = jobs.claim(job_id=ReplyJob.objects.get().pk)
     assert claim is not None
