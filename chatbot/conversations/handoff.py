@@ -18,7 +18,7 @@ from chatbot.conversations import mood
 
 WORDS_MOST: Final = 200
 WORD_CHARS: Final = 60
-_TOKEN: Final = re.compile(r"\w+(?:['’]\w+)*")
+_TOKEN: Final = re.compile(r"\w[\w+#]*(?:['’]\w+)*")
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af]")
 
 
