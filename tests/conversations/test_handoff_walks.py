@@ -29,14 +29,14 @@ _numbers = itertools.count()
 
 
 class Life:
-    """Two customers' conversations in one inbox with a word, a mood, a round of two agents."""
+    """Three customers' conversations in one inbox with a word, a mood, a round of two agents."""
 
     def __init__(self) -> None:
         team = Team.objects.create(name=f"Team {next(_numbers)}", round_robin=True, cap=CAP)
         self.inbox = factories.inbox(team=team, handoff_words=["lawyer"], handoff_after=2)
         self.agents = [factories.agent_there(self.inbox) for _ in range(2)]
         team.members.set(self.agents)
-        self.conversations = [factories.conversation(inbox=self.inbox) for _ in range(2)]
+        self.conversations = [factories.conversation(inbox=self.inbox) for _ in range(3)]
         self.claim: jobs.Claim | None = None
         self.posted = 0
 
@@ -101,11 +101,11 @@ class Life:
         ratings.rate(conversation_id=self.conversations[which].pk, value=4)
 
     def leaves(self, which: int) -> None:
-        User.objects.filter(pk=self.agents[which].pk).update(last_seen_at=None)
+        User.objects.filter(pk=self.agents[which % 2].pk).update(last_seen_at=None)
 
     def comes(self, which: int) -> None:
-        User.objects.filter(pk=self.agents[which].pk).update(last_seen_at=timezone.now())
-        routing.agent_is_free(self.agents[which].pk)
+        User.objects.filter(pk=self.agents[which % 2].pk).update(last_seen_at=timezone.now())
+        routing.agent_is_free(self.agents[which % 2].pk)
 
     def time_passes(self, _which: int) -> None:
         """Ten minutes: as the rows see it, everything was so much longer ago."""
@@ -149,13 +149,14 @@ STEPS: Final[dict[str, Callable[[Life], Callable[[int], None]]]] = {
     "time passes": lambda life: life.time_passes,
     "clock ticks": lambda life: life.clock_ticks,
 }
-walks = st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 1)), max_size=25)
+walks = st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 2)), min_size=5, max_size=30)
 GIVES_BACK: Final = {"goes back", "agent gives back"}
 
 
-@given(walks)
+@given(st.integers(0, 3), walks)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_conversation_keeps_its_promises_whatever_happens(walk: list[tuple[str, int]]) -> None:
+def test_a_conversation_keeps_its_promises_whatever_happens(waiting_first: int, walk: list[tuple[str, int]]) -> None:
+    walk = [*(("asks for a person", which) for which in range(waiting_first)), *walk]
     with transaction.atomic():
         life = Life()
         for step, which in walk:
