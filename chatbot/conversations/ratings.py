@@ -62,8 +62,7 @@ def rate(*, conversation_id: int, value: int, comment: str = "") -> None:
     before = rating.value
     rating.value, rating.comment, rating.rated_at = value, comment, rating.rated_at or now
     rating.save(update_fields=["value", "comment", "rated_at"])
-    changed = {} if before is None else {"before": before}
-    activities.record(rating.conversation, "rated", value=value, comment=comment[:500], **changed)
+    activities.record(rating.conversation, "rated", value=value, comment=comment[:500], before=before)
     publishing.publish_on_commit(conversation_id, events.RateAsk(value=value))
     rows.changed(conversation_id)
 

@@ -390,7 +390,7 @@ def _wait(conversation: Conversation, before: State, now: datetime, *, reason: s
     if before is State.RESOLVED:
         conversation.assignee = None  # who resolved it may have left; the queue decides anew
     handing_over.entered(conversation, reason=reason, word=word)
-    activities.record(conversation, "handoff", reason=reason[:40], **({"word": word} if word else {}))
+    activities.record(conversation, "handoff", reason=reason[:40], word=word)
 
 
 def _carry_out(effect: Effect, conversation: Conversation, trigger: Message | None) -> None:

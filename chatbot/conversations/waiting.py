@@ -144,13 +144,15 @@ def _handled(queue: Queue) -> list[Handled]:
     return [
         Handled(arrived, replied, agent_id)
         for arrived, replied, agent_id in newest.values_list("arrived", "first_replied_at", "answered_by")
+        if replied is not None
     ]
 
 
 # --- Telling ----------------------------------------------------------------------------------------------
 def changed_on_commit(queue: Queue) -> None:
     """Tell the queue's customers after commit, once for each queue and transaction."""
-    for _savepoints, queued, *_rest in connection.run_on_commit:
+    for entry in connection.run_on_commit:
+        queued = entry[1]
         if isinstance(queued, partial) and queued.func is changed and queued.args == (queue,):
             return
     transaction.on_commit(partial(changed, queue), robust=True)

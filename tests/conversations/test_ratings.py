@@ -64,7 +64,7 @@ def test_an_answer_is_kept_shown_and_on_record() -> None:
     kept = ConversationRating.objects.get()
     assert (kept.value, kept.comment) == (4, "quick help")
     assert rate_of(conversation) == 4
-    assert Activity.objects.get(kind="rated").detail == {"value": 4, "comment": "quick help"}
+    assert Activity.objects.get(kind="rated").detail == {"value": 4, "comment": "quick help", "before": None}
     assert rows.row_out(rows.with_parts(Conversation.objects.all()).get()).rating == 4
 
 

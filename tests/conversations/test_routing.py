@@ -1,6 +1,7 @@
 """The round: whose turn it is, never over the cap, and nothing is left with an agent who has gone."""
 
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -202,6 +203,39 @@ def test_many_handoffs_at_once_never_put_an_agent_over_the_cap() -> None:
     open_of = {agent: Conversation.objects.filter(assignee=agent).count() for agent in (mia, tom)}
     assert open_of == {mia: 3, tom: 3}
     assert Activity.objects.filter(kind="assigned").count() == 6, "nothing was given out twice"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_rounds_that_share_an_agent_do_not_fill_one_place_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is stopped after it has counted until the other has too, which the lock must not let happen."""
+    inbox, team, (mia,) = shop(agents=1, cap=1)
+    other = Team.objects.create(name="Second team of Mia", round_robin=True, cap=1)
+    other.members.add(mia)
+    elsewhere = factories.inbox(team=other)
+    elsewhere.members.add(mia)
+    User.objects.update(last_seen_at=None)
+    handed_over(inbox)
+    handed_over(elsewhere)
+    User.objects.update(last_seen_at=timezone.now())
+    both, counted = threading.Barrier(2), routing._had_it
+
+    def meet(conversation: Conversation) -> set[int]:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(timeout=0.5)
+        return counted(conversation)
+
+    monkeypatch.setattr(routing, "_had_it", meet)
+
+    def route(team_id: int) -> None:
+        routing.route_team(team_id)
+        connection.close()
+
+    threads = [threading.Thread(target=route, args=(one.pk,)) for one in (team, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Conversation.objects.filter(assignee=mia).count() == 1
 
 
 # --- Taking back --------------------------------------------------------------------------------------------------------
