@@ -206,6 +206,25 @@ def language_of(text: str, *, default: str = "") -> str:
     return by_script if by_script and len(words) >= 8 and not votes[best] else fallback
 
 
+def likely_language(text: str, *, default: str = "") -> str:
+    """As `language_of`, by scripts and little words alone: loads no model, so that the web process may ask it.
+
+    `und` for a script or for little words that no language here has for certain.
+    """
+    letters = [character for character in text if character.isalpha()]
+    if not letters:
+        return _known(default) or "en"
+    han = sum(1 for character in letters if "\u3400" <= character <= "\u9fff")
+    kana = sum(1 for character in letters if "\u3040" <= character <= "\u30ff")
+    if not _is_latin(text):
+        return "zh" if han > 4 * kana and 4 * han >= len(letters) - han else "und"
+    words = [word.casefold() for word in _WORD.findall(unicodedata.normalize("NFC", text))]
+    votes = {language: sum(1 for word in words if word in known) for language, known in _WORDS.items()}
+    fallback = _known(default) or "en"
+    best = max(votes, key=lambda language: (votes[language], language == fallback, language == "en"))
+    return best if votes[best] else fallback if fallback in _WORDS else "en"
+
+
 def _is_latin(text: str) -> bool:
     letters = [character for character in text if character.isalpha()]
     latin = sum(1 for character in letters if "LATIN" in unicodedata.name(character, ""))

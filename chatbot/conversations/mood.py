@@ -36,7 +36,7 @@ class Mood:
 def of(text: str, *, language: str = "") -> Mood:
     """The mood of one message; `language` is what to think where the text does not tell."""
     plain = " ".join(unicodedata.normalize("NFKC", text[:READ_CHARS]).replace("’", "'").split())
-    code = languages.language_of(plain, default=language)
+    code = languages.likely_language(plain, default=language)
     if code.startswith("zh"):
         return _chinese(plain)
     return _english(plain) if code == "en" else Mood(0.0, bool(_ABUSE.search(plain)))

@@ -1,5 +1,8 @@
 """An inbox's words and the mood decide at once, before the bot is asked."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,3 +134,23 @@ def test_sending_again_does_not_hand_over_again() -> None:
         services.post_customer_message(conversation_id=conversation.pk, client_id="same-client-id", text="lawyer")
     assert Message.objects.filter(role="notice").count() == 1
     assert Conversation.objects.get().last_seq == 2
+
+
+LIGHT = """
+import sys
+for heavy in ("numpy", "py3langid", "jieba", "Stemmer", "opencc", "torch", "sklearn", "requests"):
+    sys.modules[heavy] = None
+import django
+django.setup()
+from chatbot.conversations import handing_over, handoff, mood, routing, summary, waiting
+assert mood.of("You people are useless, this is unacceptable!").angry
+assert mood.of("你们的服务太差了").angry
+assert handoff.decide(handoff.Rules(("lawyer",)), "my lawyer").word == "lawyer"
+print(summary.summarise([summary.Said("customer", "text", "Where is order 48213?")], reason="asked"))
+"""
+
+
+def test_the_rules_and_the_summary_need_nothing_that_the_web_process_lacks() -> None:
+    run = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "48213" in run.stdout
