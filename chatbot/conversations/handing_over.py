@@ -21,6 +21,7 @@ from chatbot.conversations.summary import Said
 
 _READ_NEWEST: Final = 80
 _READ_FIRST: Final = 10
+_ALERTED: Final = 50
 _RULED: Final = (Conversation.State.BOT, Conversation.State.RESOLVED)
 
 
@@ -46,7 +47,7 @@ def entered(conversation: Conversation, *, reason: str, word: str = "") -> None:
     if conversation.team_id is None:
         conversation.team = conversation.inbox.team
     conversation.handoff_summary = summary_of(conversation, reason=reason, word=word)
-    moved(conversation)
+    transaction.on_commit(partial(_look_at, conversation.pk, new=True), robust=True)
 
 
 def left(conversation: Conversation, *, waited: bool, freed: int | None) -> None:
@@ -58,19 +59,23 @@ def left(conversation: Conversation, *, waited: bool, freed: int | None) -> None
 
 
 def moved(conversation: Conversation) -> None:
-    """It stands in a queue, or elsewhere in it than before: its customers are told, and the round looks at it."""
-    transaction.on_commit(partial(_look_at, conversation.pk), robust=True)
+    """It stands elsewhere in the queues than before: customers are told, and the round looks at it."""
+    transaction.on_commit(partial(_look_at, conversation.pk, new=False), robust=True)
 
 
-def _look_at(conversation_id: int) -> None:
-    from chatbot.conversations import routing  # routing writes through services, which call this module
+def _look_at(conversation_id: int, *, new: bool) -> None:
+    from chatbot.conversations import handling, routing  # both write through services, which call this module
 
-    conversation = Conversation.objects.get(pk=conversation_id)
+    conversation = Conversation.objects.select_related("inbox", "contact").get(pk=conversation_id)
     if conversation.state != Conversation.State.WAITING:
         return
     if conversation.team_id is not None:
         routing.route_team(conversation.team_id)
     waiting.changed(waiting.queue_of(conversation))
+    conversation.refresh_from_db(fields=["assignee"])
+    if new and conversation.assignee_id is None:
+        for agent in waiting.agents_there(conversation)[:_ALERTED]:
+            handling.alert(conversation, agent, "waiting")
 
 
 def _agent_is_free(agent_id: int) -> None:

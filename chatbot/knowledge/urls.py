@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from chatbot.knowledge.views import adding, bench, documents, inboxes, sources, versions
+from chatbot.knowledge.views import adding, bench, documents, handoffs, inboxes, sources, versions
 
 app_name = "knowledge"
 urlpatterns = [
@@ -28,5 +28,6 @@ urlpatterns = [
     path("inboxes/", inboxes.inboxes, name="inboxes"),
     path("inboxes/new/", inboxes.create, name="new_inbox"),
     path("inboxes/<int:inbox_id>/", inboxes.inbox, name="inbox"),
+    path("inboxes/<int:inbox_id>/handoff/", handoffs.handoff, name="handoff"),
     path("inboxes/<int:inbox_id>/secret/", inboxes.rotate_secret, name="rotate_secret"),
 ]

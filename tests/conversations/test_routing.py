@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatbot.accounts.models import Team, User
-from chatbot.conversations import handling, publishing, routing, services
+from chatbot.conversations import desk_events, handling, publishing, routing, services
 from chatbot.conversations.models import Activity, Conversation, Inbox, Message
 from chatbot.conversations.routing import Candidate, choose
 from tests import factories
@@ -101,6 +101,23 @@ def test_a_handoff_is_routed_after_its_commit_and_the_agent_is_told(
     assert told.count("assigned") == 2, "the activity and the alert"
 
 
+def test_a_handoff_that_nobody_was_given_alerts_those_who_may_take_it_and_nobody_else(
+    django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(
+        publishing,
+        "publish_desk",
+        lambda group, event: told.append(group) if isinstance(event, desk_events.Alert) else None,
+    )
+    conversation = factories.conversation()
+    here, _away = (factories.agent_there(conversation.inbox, availability=said) for said in ("online", "away"))
+    factories.agent_there(factories.inbox())
+    with django_capture_on_commit_callbacks(execute=True):
+        services.ask_person(conversation_id=conversation.pk)
+    assert told == [desk_events.person_group(here.pk)]
+
+
 def test_only_agents_who_are_there_and_may_see_the_inbox_are_given_anything() -> None:
     inbox, team, (mia, tom) = shop()
     User.objects.filter(pk=mia.pk).update(availability="away")
@@ -176,7 +193,7 @@ def test_snoozed_conversations_do_not_count_against_the_cap() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_many_handoffs_at_once_never_put_an_agent_over_the_cap() -> None:
-    inbox, team, (mia, tom) = shop(cap=3)
+    inbox, _team, (mia, tom) = shop(cap=3)
     other = Team.objects.create(name="Second team of Mia", round_robin=True, cap=3)
     other.members.add(mia)
     elsewhere = factories.inbox(team=other)

@@ -85,6 +85,9 @@ RULES: Final[dict[str, Rule]] = {
     "knowledge:inboxes": Rule(ADMIN),
     "knowledge:new_inbox": Rule(ADMIN, ADMIN, "inbox.create", _inbox_form),
     "knowledge:inbox": Rule(ADMIN, ADMIN, "inbox.change", _inbox_form, _of("inbox")),
+    "knowledge:handoff": Rule(
+        ADMIN, ADMIN, "inbox.handoff", lambda: {"time_zone": "UTC", "handoff_after": 2}, _of("inbox")
+    ),
     "knowledge:rotate_secret": Rule(ADMIN, ADMIN, "inbox.rotate_secret", address=_of("inbox")),
     "public_passage": Rule(EVERYONE, address=_of("passage")),
     "login": Rule(EVERYONE, EVERYONE, form=lambda: {"username": "nobody", "password": "nothing"}),
