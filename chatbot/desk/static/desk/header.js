@@ -38,7 +38,7 @@ const more = (anchor) =>
   });
 
 const paintActions = ({ row }) => {
-  const shown = BUTTONS.filter((id) => (id === "reopen") === (row.state === "resolved") || id === "assign").filter((id) => row.state !== "resolved" || id === "reopen" || id === "assign");
+  const shown = row.state === "resolved" ? ["reopen"] : BUTTONS.filter((id) => id !== "reopen" && !(id === "take" && reasonFor("take")));
   const main = row.state === "resolved" ? "reopen" : reasonFor("take") ? "resolve" : "take";
   const focused = document.activeElement?.id;
   $("do").replaceChildren(...(desk.mayReply ? shown.map((id) => act(id, id === main)) : []), moreButton());
