@@ -29,7 +29,7 @@ def conversation_id(number: int) -> str:
 class FakeDesk:
     """`received` holds every event of the browser, oldest first; `asked` every address it loaded."""
 
-    def __init__(self, *, html: str, headers: dict[str, str]) -> None:
+    def __init__(self, html: str, headers: dict[str, str]) -> None:
         self.html, self.headers = html, headers
         self.received: list[dict[str, Any]] = []
         self.asked: list[str] = []

@@ -23,6 +23,7 @@ import { config, t } from "./words.js";
 
 const KEPT = 8; // conversations that stay in memory, so that going back to one is instant
 const recent = new Map();
+const wanted = moves.asked(); // before anything changes the address
 let banner = null;
 let greeted = false;
 
@@ -86,7 +87,7 @@ const handlers = {
     welcomed(event);
     document.body.classList.toggle("readonly", !desk.mayReply);
     if (desk.open) again();
-    else if (!greeted && moves.asked().conversation) choose(moves.asked().conversation);
+    else if (!greeted && wanted.conversation) choose(wanted.conversation);
     greeted = true;
   },
   row({ row }) {
@@ -182,7 +183,7 @@ const status = (name) => {
   emit("status", name);
 };
 
-desk.view = moves.asked().view;
+desk.view = wanted.view;
 desk.line = new Line(config.socket, { hear: (event) => handlers[event.type]?.(event), status, lastSeq: () => desk.open?.lastSeq ?? 0 });
 on("choose", (id) => choose(id));
 on("choose.address", (id) => choose(id, { byAddress: true }));
