@@ -1,6 +1,7 @@
 // The list on show: pages from the server, then every change in its place. Neither scroll nor selection jump.
 
 import { $, button, make } from "./dom.js";
+import { hasDraft } from "./keep.js";
 import { belongs, order } from "./lists.js";
 import { fill, tick } from "./rows.js";
 import { desk, emit, learn, on } from "./state.js";
@@ -83,9 +84,10 @@ const element = (conversation) => {
     node = { element: make("li", {}, line), line, row: null };
     nodes.set(conversation, node);
   }
-  if (node.row !== row) {
+  const draft = hasDraft(conversation);
+  if (node.row !== row || node.draft !== draft) {
     fill(node.line, row);
-    node.row = row;
+    Object.assign(node, { row, draft });
   }
   return node;
 };
