@@ -184,7 +184,7 @@ const status = (name) => {
 };
 
 desk.view = wanted.view;
-desk.line = new Line(config.socket, { hear: (event) => handlers[event.type]?.(event), status, lastSeq: () => desk.open?.lastSeq ?? 0 });
+desk.line = new Line(config.socket, { hear: (event) => Object.hasOwn(handlers, event.type) && handlers[event.type](event), status, lastSeq: () => desk.open?.lastSeq ?? 0 });
 on("choose", (id) => choose(id));
 on("choose.address", (id) => choose(id, { byAddress: true }));
 on("leave", () => list.focusList());

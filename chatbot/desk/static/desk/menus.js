@@ -31,7 +31,16 @@ export const openMenu = (anchor, { label, items, search = false, empty = "", mor
   anchor.setAttribute("aria-expanded", "true");
 };
 
-export const closeMenu = () => $("menu").matches(":popover-open") && $("menu").hidePopover();
+// The focus goes back at once: the next key may come before the browser has noticed that the field is gone.
+export const closeMenu = () => {
+  const menu = $("menu");
+  if (!menu.matches(":popover-open")) return;
+  if (menu.contains(document.activeElement)) {
+    if (shutting?.isConnected) shutting.focus();
+    else document.activeElement.blur();
+  }
+  menu.hidePopover();
+};
 
 const shut = (menu, anchor) => {
   anchor.setAttribute("aria-expanded", "false");

@@ -75,7 +75,7 @@ const laidOut = (items, conversation) => {
 
 const speaker = ({ kind, thing }) => (kind === "message" ? thing.role + thing.author : kind === "note" ? `note${thing.author?.id}` : null);
 
-const paintNow = () => {
+const paintNow = ({ growing = false } = {}) => {
   const conversation = desk.open;
   if (!conversation) return;
   if (of !== conversation) begin(conversation);
@@ -91,8 +91,7 @@ const paintNow = () => {
   }
   const height = scroll().scrollHeight;
   const top = scroll().scrollTop;
-  const first = log.firstElementChild;
-  let place = first;
+  let place = log.firstElementChild;
   let before = null;
   for (const item of items) {
     const element = node(item, conversation, seen);
@@ -104,7 +103,7 @@ const paintNow = () => {
   $("earlier").hidden = all.length <= limit;
   $("cut").hidden = !(all.length && all.length <= limit && Math.min(...conversation.messages.keys()) > 1);
   if (sticks) toEnd();
-  else if (first && log.firstElementChild !== first) scroll().scrollTop = top + scroll().scrollHeight - height;
+  else if (growing) scroll().scrollTop = top + scroll().scrollHeight - height;
   paintLive();
   read();
 };
@@ -133,7 +132,7 @@ const earlier = () => {
   if (!desk.open || $("earlier").hidden) return;
   limit += CHUNK;
   sticks = false;
-  paintNow();
+  paintNow({ growing: true });
 };
 
 // --- Not yet in the record: what is on its way, the running answer, the customer's typing ---------------------------------
