@@ -19,7 +19,9 @@ def _lists() -> dict[str, str]:
         "view_mentions": _("Mentions"),
         "view_all": _("All"),
         "empty_waiting": _("Nobody is waiting."),
-        "emptyHint_waiting": _("New handovers appear here by themselves. Until then, look at what the bot answers: press g, then b."),
+        "emptyHint_waiting": _(
+            "New ones appear here by themselves. Until then, see what the bot answers: press g, then b."
+        ),
         "empty_mine": _("You have no open conversations."),
         "emptyHint_mine": _("Take one from Waiting: open it and press t."),
         "empty_team": _("Your teams have no open conversations."),
@@ -190,7 +192,7 @@ def _draft() -> dict[str, str]:
         "shorter": _("Shorter"),
         "offerRefund": _("Offer the refund"),
         "wish": _("Your own wish for the draft…"),
-        "dismissDraft": _("Dismiss"),
+        "dismissDraft": _("Dismiss draft"),
         "dismissWhy": _("Why does it not fit?"),
         "dismissComment": _("A word about it (optional)"),
         "dismiss_wrong": _("It is wrong"),

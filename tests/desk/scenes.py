@@ -27,7 +27,11 @@ def busy_day(desk: FakeDesk) -> str:
         reason="asked", topic="Refunds", waiting_since="2026-11-24T10:03:20+00:00", read_seq=5,
     )  # fmt: skip
     say = desk.says
-    say(first, "Hi! I sent my Cairn 2 boots back ten days ago. When do I get my money?", created_at="2026-11-24T09:31:00+00:00")
+    say(
+        first,
+        "Hi! I sent my Cairn 2 boots back ten days ago. When do I get my money?",
+        created_at="2026-11-24T09:31:00+00:00",
+    )
     say(
         first, "Refunds are paid back **within 5 working days** after your parcel has arrived with us [1]. Worn shoes can be exchanged once [2].",
         "bot", citations=SOURCES, rating=-1, created_at="2026-11-24T09:31:08+00:00",
@@ -38,7 +42,13 @@ def busy_day(desk: FakeDesk) -> str:
     desk.activity(first, "taken", actor=ME)
     note = desk.note(first, "Parcel 4471 reached the warehouse on the 16th. @mia can you check the payout?")
     note["created_at"] = "2026-11-24T09:35:00+00:00"
-    say(first, "Hello Amara, I am looking it up right now.", "agent", author=ME["name"], created_at="2026-11-24T10:01:00+00:00")
+    say(
+        first,
+        "Hello Amara, I am looking it up right now.",
+        "agent",
+        author=ME["name"],
+        created_at="2026-11-24T10:01:00+00:00",
+    )
     say(first, "Thank you! The order number is 20931.", created_at="2026-11-24T10:03:20+00:00")
     desk.talks[first].update(
         answers=[{"seq": 2, "decision": "answer", "confidence": 0.62, "engine": "extractive", "adapter": "", "index_version": "9f3c2a"}],
@@ -62,7 +72,11 @@ def busy_day(desk: FakeDesk) -> str:
         ],
     }  # fmt: skip
     others = [
-        ("Jonas Lindqvist-Østergaard von und zu Hohenfels", "Where is my parcel?? It says delivered", {"priority": 1, "tags": ["vip"]}),
+        (
+            "Jonas Lindqvist-Østergaard von und zu Hohenfels",
+            "Where is my parcel?? It says delivered",
+            {"priority": 1, "tags": ["vip"]},
+        ),
         ("王小明", "请问 Cairn 2 有 44 码吗？我想在双十一之前收到。", {"language": "zh", "team": 4}),
         ("ليلى حداد", "متى تصل طلبيتي؟ أنا أنتظر منذ أسبوع", {"language": "ar"}),
         ("", "hello, is anybody there", {"via": "email"}),
@@ -75,5 +89,7 @@ def busy_day(desk: FakeDesk) -> str:
     for number, (name, text, more) in enumerate(others, start=2):
         cid = desk.conversation(number, contact=name, **more)
         desk.says(cid, text, created_at=f"2026-11-24T09:{60 - 3 * number:02d}:00+00:00")
-        desk.rows[cid]["waiting_since"] = f"2026-11-24T{'10' if number < 4 else '09'}:{(number if number < 4 else 60 - 3 * number):02d}:00+00:00"
+        desk.rows[cid]["waiting_since"] = (
+            f"2026-11-24T{'10' if number < 4 else '09'}:{(number if number < 4 else 60 - 3 * number):02d}:00+00:00"
+        )
     return first

@@ -27,7 +27,14 @@ def look(desk: FakeDesk, visit: Visit, talk: str) -> Page:
 def test_a_bots_answer_shows_sources_confidence_and_why(desk: FakeDesk, visit: Visit, talk: str) -> None:
     desk.says(talk, "**5 days** [1], see [7].", "bot", citations=SOURCES[:1])
     desk.says(talk, "I do not know that.", "bot", kind="abstain")
-    card = {"seq": 2, "decision": "answer", "confidence": 0.5, "engine": "extractive", "adapter": "", "index_version": "9f"}
+    card = {
+        "seq": 2,
+        "decision": "answer",
+        "confidence": 0.5,
+        "engine": "extractive",
+        "adapter": "",
+        "index_version": "9f",
+    }
     desk.talks[talk]["answers"] = [card]
     page = look(desk, visit, talk)
     answer = page.locator("[data-seq='2']")
@@ -65,7 +72,9 @@ def test_notes_activities_and_messages_stand_where_they_happened(desk: FakeDesk,
     lines = [text.split("\n")[0] for text in page.locator("#log > li:not(.day):not(.unread-line)").all_inner_texts()]
     note = page.locator("#log .note-item")
     assert [index for index, line in enumerate(lines) if "Handed over to people" in line] == [1]
-    assert page.locator("#log > li:not(.day):not(.unread-line)").nth(2).get_attribute("class") == note.get_attribute("class")
+    assert page.locator("#log > li:not(.day):not(.unread-line)").nth(2).get_attribute("class") == note.get_attribute(
+        "class"
+    )
     assert "Tom Okafor set the tags: refund, vip" in page.locator(".activity").nth(1).inner_text()
     assert "rated the conversation 4 of 5: quick" in page.locator(".activity.rated").inner_text()
     assert page.locator(".activity.rated .stars .on").count() == 4

@@ -163,7 +163,15 @@ def test_the_policy_refuses_what_would_get_past_the_scripts(desk: FakeDesk, visi
           await fetch('https://evil.test/').catch(() => {{}});
         }}"""
     )
-    directives = {"script-src-elem", "img-src", "style-src-elem", "frame-src", "connect-src", "style-src-attr", "script-src-attr"}
+    directives = {
+        "script-src-elem",
+        "img-src",
+        "style-src-elem",
+        "frame-src",
+        "connect-src",
+        "style-src-attr",
+        "script-src-attr",
+    }
     until(page, lambda: {v.split(" ")[0] for v in page.evaluate("window.violations")} >= directives, "refusals")
     assert page.evaluate("window.pwned ?? null") is None
     assert [url for url in desk.asked if "evil" in url] == []

@@ -39,7 +39,9 @@ def test_every_sentence_that_is_asked_for_exists() -> None:
 
 def test_every_action_view_and_activity_has_its_sentence() -> None:
     known = texts()
-    actions = re.findall(r"^  (\w+): \{ key: ", (ROOT / "chatbot/desk/static/desk/actions.js").read_text(), re.MULTILINE)
+    actions = re.findall(
+        r"^  (\w+): \{ key: ", (ROOT / "chatbot/desk/static/desk/actions.js").read_text(), re.MULTILINE
+    )
     assert len(actions) > 20
     views = typing.get_args(desk_events.View)
     kinds = typing.get_args(desk_events.ActivityOut.model_fields["kind"].annotation)

@@ -45,9 +45,7 @@ def test_ctrl_enter_sends_once_and_plain_enter_makes_a_line(desk: FakeDesk, visi
     assert page.locator("#live .pending").count() == 0
 
 
-def test_enter_sends_when_the_agent_wants_it_and_the_browser_remembers(
-    desk: FakeDesk, visit: Visit, talk: str
-) -> None:
+def test_enter_sends_when_the_agent_wants_it_and_the_browser_remembers(desk: FakeDesk, visit: Visit, talk: str) -> None:
     page = at_work(desk, visit, talk)
     page.get_by_role("button", name="Ctrl+Enter sends").click()
     page.get_by_role("button", name="Enter sends").wait_for()
@@ -228,14 +226,14 @@ def test_enter_inserts_the_waiting_draft_and_the_reply_names_it(desk: FakeDesk, 
     page.locator("#draft", has_text="High confidence, 86 %").wait_for()
     page.locator("#draft .sources").get_by_text("Refunds").wait_for()
     page.locator("#text").press("Enter")
-    assert page.locator("#text").input_value() == "Refunds take 5 days [1]."
+    assert page.locator("#text").input_value() == "Refunds take 5 days."
     assert page.locator("#draft").is_hidden()
     page.keyboard.type(" Promised.")
     page.keyboard.press("Control+Enter")
     page.locator("#log .agent").wait_for()
     assert [e["inserted"] for e in desk.got("suggestion.seen")] == [False, True]
     (sent,) = desk.got("reply")
-    assert (sent["suggestion"], sent["text"]) == (draft["id"], "Refunds take 5 days [1]. Promised.")
+    assert (sent["suggestion"], sent["text"]) == (draft["id"], "Refunds take 5 days. Promised.")
 
 
 def test_a_draft_withdrawn_after_it_was_inserted_leaves_the_text_and_says_so(
@@ -248,7 +246,7 @@ def test_a_draft_withdrawn_after_it_was_inserted_leaves_the_text_and_says_so(
     desk.send(**desk.says(talk, "Wait, I mean the other order"))
     desk.send(**{**draft, "state": "withdrawn"})
     page.get_by_text("The customer has written again.").first.wait_for()
-    assert page.locator("#text").input_value() == "Refunds take 5 days [1]. Mine."
+    assert page.locator("#text").input_value() == "Refunds take 5 days. Mine."
     page.keyboard.press("Control+Enter")
     page.locator("#log .agent").wait_for()
     assert desk.got("reply")[0]["suggestion"] == draft["id"]

@@ -119,14 +119,18 @@ const edit = (one) => {
   focus();
 };
 
+// The numbers of sources are for the agent: a customer would read "[1]" and find nothing behind it.
+const bare = ({ text: words, citations }) => (citations.length ? words.replace(/[ \t]*\[\d{1,2}(?:\s*,\s*\d{1,2})*\]/g, "") : words);
+
 // --- Drafts, canned replies, mentions ------------------------------------------------------------------------------------
 export const insertDraft = (suggestion = draft.ready()) => {
   if (!suggestion || !desk.mayReply) return;
   if (tab() !== "reply") showTab("reply");
   const now = field().value;
   const untouched = text.inserted && now.trim() === text.inserted.trim();
-  Object.assign(text, { suggestion: suggestion.id, trigger: suggestion.trigger_seq, inserted: suggestion.text, stale: false });
-  put(!now.trim() || untouched ? suggestion.text : `${now.trimEnd()}\n\n${suggestion.text}`);
+  const words = bare(suggestion);
+  Object.assign(text, { suggestion: suggestion.id, trigger: suggestion.trigger_seq, inserted: words, stale: false });
+  put(!now.trim() || untouched ? words : `${now.trimEnd()}\n\n${words}`);
   draft.take(suggestion);
   paint();
   focus();
