@@ -242,6 +242,8 @@ DESK_EVENTS: Final[TypeAdapter[DeskEvent]] = TypeAdapter(DeskEvent)
 class PersonOut(Event):
     id: int
     name: str
+    username: str = ""
+    """What a note names them by, after an @."""
     online: bool = False
 
 

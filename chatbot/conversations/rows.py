@@ -46,7 +46,9 @@ def row_out(conversation: Conversation, *, read_seq: int | None = None) -> desk_
 
 
 def person_out(user: User | None, *, online: bool = False) -> desk_events.PersonOut | None:
-    return desk_events.PersonOut(id=user.pk, name=user.shown_name, online=online) if user else None
+    if user is None:
+        return None
+    return desk_events.PersonOut(id=user.pk, name=user.shown_name, username=user.get_username(), online=online)
 
 
 def moment(at: datetime | None) -> str | None:

@@ -4,6 +4,7 @@ A draft is made for the newest customer message and is withdrawn as soon as a ne
 made is `suggesting.py`'s work.
 """
 
+import re
 from typing import Final
 
 from django.db.models import Q
@@ -17,11 +18,13 @@ from chatbot.conversations.models import Conversation, Message, Suggestion
 OPEN: Final = (Suggestion.State.QUEUED, Suggestion.State.RUNNING, Suggestion.State.READY)
 LIGHT_EDIT: Final = 0.25
 """Up to this edit distance (0..1) a sent draft counts as lightly edited, above it as rewritten."""
+_MARKS: Final = re.compile(r"[ \t]*\[\d{1,2}(?:\s*,\s*\d{1,2})*\]")
+"""Numbers of sources: the desk leaves them out of what a customer reads, so they are no edit."""
 
 
 def outcome_of(draft: str, sent: str) -> tuple[Suggestion.Outcome, float]:
     """What became of a draft, and its edit distance: Levenshtein over the longer text's length, 0..1."""
-    distance = Levenshtein.normalized_distance(draft.strip(), sent.strip())
+    distance = Levenshtein.normalized_distance(_MARKS.sub("", draft).strip(), _MARKS.sub("", sent).strip())
     if distance == 0:
         return Suggestion.Outcome.UNCHANGED, 0.0
     return (Suggestion.Outcome.LIGHT if distance <= LIGHT_EDIT else Suggestion.Outcome.REWRITE), distance

@@ -32,7 +32,7 @@ def sign_in(name: str, password: str, *, address: str = "203.0.113.9", to: str =
 def test_the_right_password_signs_in_and_is_written_down() -> None:
     factories.user(username="mia")
     answer = sign_in("mia", RIGHT)
-    assert (answer.status_code, answer["Location"]) == (302, "/knowledge/")
+    assert (answer.status_code, answer["Location"]) == (302, "/desk/")
     line = AuditEntry.objects.get()
     assert (line.actor, line.action, line.address) == ("mia", "login", "203.0.113.9")
 
@@ -126,7 +126,7 @@ def test_without_a_cache_people_can_still_sign_in(settings: Any) -> None:
 )
 def test_next_does_not_lead_to_another_site(to: str) -> None:
     factories.user(username="mia")
-    assert sign_in("mia", RIGHT, to=to)["Location"] == "/knowledge/"
+    assert sign_in("mia", RIGHT, to=to)["Location"] == "/desk/"
     assert sign_in("mia", RIGHT, to="/knowledge/index/")["Location"] == "/knowledge/index/"
 
 

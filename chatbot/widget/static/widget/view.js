@@ -1,7 +1,7 @@
 // What the customer sees: messages, the running answer, sources, states. Builds nodes, keeps no conversation state;
 // what people do is handed to the `on` functions that frame.js gives.
 
-import { make, markdown, plain, safeAddress } from "./markdown.js";
+import { make, markdown, plain, safeAddress } from "../shared/markdown.js";
 
 const $ = (id) => document.getElementById(id);
 const SHAPES = {
