@@ -17,13 +17,13 @@ from chatbot.conversations import events, selectors
 from chatbot.conversations.models import Conversation
 from chatbot.conversations.services import Refusal
 from chatbot.widget import languages, visits
-from chatbot.widget.guard import GuardedSocket, run
+from chatbot.widget.guard import CustomerSocket, run
 
 RENEW_SECONDS: Final = 6 * 3600.0
 NOTHING: Final = selectors.Snapshot(state="bot", last_seq=0, messages=(), stream=None, busy=False)
 
 
-class WidgetConsumer(GuardedSocket):
+class WidgetConsumer(CustomerSocket):
     visit: visits.Visit | None = None
     sent_seq = 0
 

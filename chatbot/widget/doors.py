@@ -6,25 +6,10 @@ A socket opens only for the frame's own origin or an origin the inbox allows; wi
 """
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
-
-from django.conf import settings
-from django.http.request import split_domain_port, validate_host
 
 from chatbot.conversations import selectors
+from chatbot.conversations.origins import own_origins as own_origins
 from chatbot.widget import origins
-
-
-def own_origins(host: str) -> frozenset[str]:
-    """The origins Parley is reached at: PUBLIC_URL, and the Host header of this request when it is an allowed one."""
-    public = origins.normalise(settings.PUBLIC_URL)
-    scheme = urlsplit(settings.PUBLIC_URL).scheme
-    found = {public} if public else set()
-    domain, _port = split_domain_port(host)
-    if domain and validate_host(domain, settings.ALLOWED_HOSTS):
-        origin = origins.normalise(f"{scheme}://{host}")
-        found |= {origin} if origin else set()
-    return frozenset(found)
 
 
 def socket_may_open(*, headers: Iterable[tuple[bytes, bytes]], inbox_key: str) -> bool:

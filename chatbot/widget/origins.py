@@ -5,33 +5,13 @@ subdomain, not the host itself), or `self` (the address Parley itself is reached
 (sandboxed frames, files) never matches.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from chatbot.conversations.origins import normalise as normalise
+
 SELF: Final = "self"
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
-_HOST: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:.]+\]")
-
-
-def normalise(text: str) -> str | None:
-    """`scheme://host[:port]` in lower case, IDNA-encoded and without a default port; None when it is no origin."""
-    try:
-        parts = urlsplit(text.strip().lower())
-        host, port = parts.hostname or "", parts.port
-        host = host if host.isascii() else host.encode("idna").decode("ascii")
-    except (ValueError, UnicodeError):
-        return None
-    if parts.scheme not in _DEFAULT_PORTS or parts.username is not None or parts.password is not None:
-        return None
-    if parts.path not in ("", "/") or parts.query or parts.fragment or "?" in text or "#" in text:
-        return None
-    host = f"[{host}]" if ":" in host else host
-    if not _HOST.fullmatch(host):
-        return None
-    return f"{parts.scheme}://{host}" + ("" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}")
 
 
 def of_url(url: str) -> str | None:

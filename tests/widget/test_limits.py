@@ -6,8 +6,9 @@ from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatbot.conversations import rates
+from chatbot.conversations.rates import Limit, OverLimit, Rate, Window
 from chatbot.widget import limits
-from chatbot.widget.limits import Limit, OverLimit, Rate, Window
 
 NOON = 1_800_000_000.0
 
@@ -15,7 +16,7 @@ NOON = 1_800_000_000.0
 def taken(limit: Limit, at: float) -> float:
     """0 when one more was counted at that second, else the seconds to wait."""
     try:
-        limits.take([limit], now=at)
+        rates.take([limit], now=at)
     except OverLimit as over:
         return over.retry_after
     return 0.0
@@ -23,13 +24,13 @@ def taken(limit: Limit, at: float) -> float:
 
 @pytest.mark.parametrize(("text", "rate"), [("20/minute", Rate(20, 60)), (" 1 / day ", Rate(1, 86400))])
 def test_a_rate_is_read(text: str, rate: Rate) -> None:
-    assert limits.parse(text, "LIMIT_X") == rate
+    assert rates.parse(text, "LIMIT_X") == rate
 
 
 @pytest.mark.parametrize("text", ["", "20", "20/fortnight", "-1/minute", "0/minute", "a/minute"])
 def test_a_wrong_rate_is_refused_with_the_settings_name(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="LIMIT_X"):
-        limits.parse(text, "LIMIT_X")
+        rates.parse(text, "LIMIT_X")
 
 
 @given(
@@ -44,7 +45,7 @@ def test_after_the_announced_wait_one_more_fits_and_a_little_earlier_it_does_not
 ) -> None:
     rate = Rate(count, seconds)
     window = Window(previous, current, share * seconds)
-    wait = limits.wait(rate, window)
+    wait = rates.wait(rate, window)
     assert 0 <= wait <= 2 * seconds
 
     def later(by: float) -> Window:
@@ -53,9 +54,9 @@ def test_after_the_announced_wait_one_more_fits_and_a_little_earlier_it_does_not
             return Window(previous, current, elapsed)
         return Window(current, 0, elapsed - seconds) if elapsed < 2 * seconds else Window(0, 0, elapsed - 2 * seconds)
 
-    assert limits.wait(rate, later(wait + 1e-6 * seconds)) <= 1e-6 * seconds
+    assert rates.wait(rate, later(wait + 1e-6 * seconds)) <= 1e-6 * seconds
     if wait > 0.01 * seconds:
-        assert limits.wait(rate, later(wait - 0.01 * seconds)) > 0
+        assert rates.wait(rate, later(wait - 0.01 * seconds)) > 0
 
 
 def test_no_window_of_the_clock_lets_a_double_burst_through() -> None:
@@ -124,7 +125,7 @@ def test_a_refusal_says_when_to_try_again() -> None:
 
 
 def test_a_socket_has_a_bucket_that_fills_again() -> None:
-    flood = limits.Flood(burst=3, per_second=1.0)
+    flood = rates.Flood(burst=3, per_second=1.0)
     start = 10.0**9
     assert [flood.allows(now=start) for _ in range(4)] == [True, True, True, False]
     assert flood.allows(now=start + 1.1)

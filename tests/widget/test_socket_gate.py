@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 
+from chatbot.conversations import sockets
 from chatbot.conversations.models import Message
-from chatbot.widget import guard, visits
+from chatbot.widget import visits
 from tests import factories
 from tests.widget.socket_client import Browser
 
@@ -144,7 +145,7 @@ async def test_nothing_is_served_before_hello(key: str) -> None:
 async def test_repeated_abuse_ends_the_socket_for_good(key: str) -> None:
     async with Browser(key) as browser:
         await browser.hello()
-        for _ in range(guard.STRIKES + 1):
+        for _ in range(sockets.STRIKES + 1):
             await browser.socket.send_to(text_data="{")
         assert await browser.closed_with() == 4008
 
@@ -163,14 +164,14 @@ async def test_a_flood_of_pings_is_slowed_and_then_ended(key: str) -> None:
 
 
 async def test_who_never_says_hello_is_let_go(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "HELLO_SECONDS", 0.2)
+    monkeypatch.setattr(sockets, "HELLO_SECONDS", 0.2)
     async with Browser(key) as browser:
         assert await browser.closed_with() == 4001
 
 
 async def test_who_falls_silent_is_let_go(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "IDLE_SECONDS", 0.3)
-    monkeypatch.setattr(guard, "HELLO_SECONDS", 0.2)
+    monkeypatch.setattr(sockets, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(sockets, "HELLO_SECONDS", 0.2)
     async with Browser(key) as browser:
         await browser.hello()
         assert await browser.closed_with() == 4000
