@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from chatbot.accounts.views import ChoosePassword, SignIn
+from chatbot.desk import urls as desk_urls
 from chatbot.widget import urls as widget_urls
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -24,4 +25,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("p/", include("chatbot.knowledge.public")),
     path("", include("chatbot.knowledge.site")),
 ]
-websocket_urlpatterns: list[Any] = [*widget_urls.websocket_urlpatterns]
+websocket_urlpatterns: list[Any] = [*widget_urls.websocket_urlpatterns, *desk_urls.websocket_urlpatterns]

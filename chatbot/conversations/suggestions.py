@@ -7,13 +7,16 @@ made is `suggesting.py`'s work.
 import re
 from typing import Final
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rapidfuzz.distance import Levenshtein
 
 from chatbot.accounts.models import User
 from chatbot.conversations import desk_events, publishing
 from chatbot.conversations.models import Conversation, Message, Suggestion
+from chatbot.conversations.refusals import Refusal
 
 OPEN: Final = (Suggestion.State.QUEUED, Suggestion.State.RUNNING, Suggestion.State.READY)
 LIGHT_EDIT: Final = 0.25
@@ -106,3 +109,31 @@ def suggestion_out(suggestion: Suggestion, conversation: Conversation) -> desk_e
             "error": suggestion.error,
         }
     )
+
+
+def shown(*, suggestion_id: int, conversation_id: int, inserted: bool) -> None:
+    """An agent has the draft before the eyes, or put it into the composer. First times count."""
+    now = timezone.now()
+    ready = Suggestion.objects.filter(pk=suggestion_id, conversation_id=conversation_id, state=Suggestion.State.READY)
+    ready.filter(shown_at=None).update(shown_at=now)
+    if inserted:
+        ready.filter(inserted_at=None).update(inserted_at=now)
+
+
+@transaction.atomic
+def dismiss(*, suggestion_id: int, conversation_id: int, agent: User, reason: str, comment: str = "") -> None:
+    """The agent does not want this draft, and says why. Raises Refusal when it is on show no longer."""
+    changed = Suggestion.objects.filter(
+        pk=suggestion_id,
+        conversation_id=conversation_id,
+        state=Suggestion.State.READY,
+        outcome=Suggestion.Outcome.NONE,
+    ).update(
+        outcome=Suggestion.Outcome.DISMISSED,
+        dismiss_reason=reason[:40],
+        comment=comment[:500],
+        agent=agent,
+        decided_at=timezone.now(),
+    )
+    if changed != 1:
+        raise Refusal("not_now", _("This draft is no longer on show."))

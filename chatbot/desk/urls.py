@@ -1,8 +1,12 @@
 """Addresses of the desk."""
 
+from typing import Any
+
+from channels.sessions import CookieMiddleware
 from django.urls import path
 
 from chatbot.desk import views
+from chatbot.desk.consumers import DeskConsumer
 from chatbot.desk.people import audit_log, profile
 from chatbot.desk.people import views as people
 
@@ -19,3 +23,5 @@ urlpatterns = [
     path("teams/<int:team_id>/delete/", people.delete_team, name="delete_team"),
     path("audit/", audit_log.audit_log, name="audit"),
 ]
+_socket: Any = CookieMiddleware(DeskConsumer.as_asgi())
+websocket_urlpatterns = [path("ws/desk/", _socket)]
