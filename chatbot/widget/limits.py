@@ -134,6 +134,9 @@ def _give_back(keys: Sequence[str]) -> None:
 
 
 # --- What the widget limits ---------------------------------------------------------------------------
+_OPINIONS: Final = Rate(20, 3600)
+
+
 def message(*, visitor_id: int, address: str, inbox_id: int) -> None:
     """Count one message. Raises OverLimit."""
     take(
@@ -148,6 +151,11 @@ def message(*, visitor_id: int, address: str, inbox_id: int) -> None:
 def conversation(*, address: str) -> None:
     """Count one new conversation. Raises OverLimit."""
     take((Limit(rate_of("LIMIT_CONVERSATIONS_PER_ADDRESS"), "conversations", _safe(address)),))
+
+
+def opinion(*, visitor_id: int) -> None:
+    """Count one rating of a conversation, or one address left. Raises OverLimit."""
+    take((Limit(_OPINIONS, "opinions", str(visitor_id)),))
 
 
 def connection(*, address: str) -> None:
