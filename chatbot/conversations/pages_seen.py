@@ -43,7 +43,8 @@ def clean(url: str, title: str = "") -> Page | None:
 
 def _one_line(title: str) -> str:
     """Without line breaks and without characters that nobody sees or that turn the direction of others."""
-    return "".join(c for c in " ".join(title[: 4 * TITLE_CHARS].split()) if c.isprintable())
+    shown = "".join(c for c in title[: 4 * TITLE_CHARS] if c.isprintable() or c.isspace())
+    return " ".join(shown.split())
 
 
 @transaction.atomic

@@ -69,7 +69,10 @@ class Card {
     this.#busy(false);
     this.wrong.textContent = text;
     if (this.field) this.field.ariaInvalid = text ? "true" : null;
-    if (text) this.field?.focus();
+    if (text) {
+      this.field?.focus();
+      this.wrong.scrollIntoView({ block: "nearest" });
+    }
     return mine;
   }
 
