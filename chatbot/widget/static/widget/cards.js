@@ -151,7 +151,7 @@ export class RatingCard extends Card {
     });
     const comment = make("textarea", { rows: 2, maxLength: 2000, id: "rating-comment", dir: "auto" });
     const more = make("div", { className: "more", hidden: !value }, make("label", { htmlFor: "rating-comment" }, t.ratingComment), comment, make("button", { className: "solid" }, t.sendRating));
-    const close = make("button", { type: "button", className: "close", ariaLabel: t.dismiss, title: t.dismiss, onclick: () => this.#on.unasked() }, picture("M6 6l12 12M18 6L6 18"));
+    const close = make("button", { type: "button", className: "close", "aria-label": t.dismiss, title: t.dismiss, onclick: () => this.#on.unasked() }, picture("M6 6l12 12M18 6L6 18"));
     const form = make("form", {}, make("fieldset", { "aria-describedby": wrong.id }, make("legend", {}, t.ratingAsk), make("div", { className: "faces" }, ...choices)), more, wrong, close);
     form.onsubmit = (event) => {
       event.preventDefault();

@@ -61,7 +61,7 @@ iframe:not(.open){opacity:0;visibility:hidden;transform:translateY(14px)}
   const moved = () => setTimeout(() => post("page", page()), 500);
   for (const name of ["pushState", "replaceState"]) {
     const before = history[name];
-    history[name] = (...args) => moved(before.apply(history, args));
+    history[name] = (...args) => void moved(before.apply(history, args));
   }
   addEventListener("popstate", moved);
 

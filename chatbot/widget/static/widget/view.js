@@ -231,7 +231,7 @@ export class View {
 
   #comment(thumbs, send) {
     if (thumbs.nextElementSibling?.matches(".comment")) return;
-    const text = make("textarea", { rows: 2, maxLength: 2000, ariaLabel: this.#t.commentLabel, placeholder: this.#t.commentLabel, dir: "auto" });
+    const text = make("textarea", { rows: 2, maxLength: 2000, "aria-label": this.#t.commentLabel, placeholder: this.#t.commentLabel, dir: "auto" });
     const form = make("form", { className: "comment" }, text, make("button", { className: "ghost" }, this.#t.sendComment));
     form.onsubmit = (event) => {
       event.preventDefault();
@@ -366,7 +366,7 @@ export class View {
     const place = position ? [t.queueNext, t.queueSecond, t.queueThird][position - 1] || t.queuePlace.replace("{n}", position) : t.waiting;
     const wait = !minutes ? "" : minutes === 1 ? t.queueMinute : t.queueMinutes.replace("{n}", minutes);
     $("queue").querySelector("strong").textContent = place;
-    $("wait").textContent = wait;
+    $("wait").textContent = ` · ${wait}`;
     $("wait").hidden = !wait;
     if (position && position !== this.#place) this.announce([place, wait].filter(Boolean).join(". "));
     this.#place = position;
@@ -381,7 +381,7 @@ export class View {
     const box = $("problem");
     box.hidden = !text;
     box.replaceChildren(text);
-    if (text) box.append(make("button", { type: "button", ariaLabel: this.#t.dismiss, onclick: () => this.problem("") }, "×"));
+    if (text) box.append(make("button", { type: "button", "aria-label": this.#t.dismiss, onclick: () => this.problem("") }, "×"));
   }
 
   // How many answers of bot and people stand above `seq`.
