@@ -1,30 +1,19 @@
 """The chat around people, in a real browser: the queue, who is writing, an address, a rating, and the page's moves."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.utils import translation
-from playwright.sync_api import Browser, BrowserContext, Frame, Page
+from playwright.sync_api import BrowserContext, Frame, Page
 
-from chatbot.widget import appearance
 from tests.widget.fake_server import LOADER, SHOP, FakeServer, chat, frame_of, until, write
-from tests.widget.test_frame_page_in_browser import EVIL, passport
+from tests.widget.situations import accept_address, accept_rating, away, over, queue, wait_in_line
+from tests.widget.test_frame_page_in_browser import passport
 
 pytestmark = pytest.mark.browser
 
 
-def queue(position: int, minutes: int | None) -> dict[str, Any]:
-    return {"type": "queue", "position": position, "wait_minutes": minutes}
-
-
 def spoken(frame: Frame) -> str:
     return frame.locator("#say").inner_text()
-
-
-def wait_in_line(server: FakeServer, place: dict[str, Any] | None = None) -> None:
-    server.message("customer", "I want a person")
-    server.welcome = {"state": "waiting", "queue": place}
 
 
 # --- The queue -----------------------------------------------------------------------------------------------
@@ -142,20 +131,6 @@ def test_the_customers_writing_is_told_to_people_only(context: BrowserContext, s
 
 
 # --- The address ---------------------------------------------------------------------------------------------
-AWAY = "Our team is back on Monday. Please leave your e-mail address."
-
-
-def away(server: FakeServer, **more: Any) -> None:
-    server.message("customer", "I want a person")
-    server.message("notice", AWAY, kind="away")
-    server.welcome = {"state": "waiting", **more}
-
-
-def accept_address(server: FakeServer) -> None:
-    server.welcome["email"] = "a***@example.com"
-    server.on["email.set"] = lambda event: server.greet({"last_seq": len(server.messages)})
-
-
 def test_an_address_is_asked_for_checked_and_thanked_for(page: Page, server: FakeServer) -> None:
     away(server)
     frame = chat(page)
@@ -251,20 +226,6 @@ def test_only_the_newest_notice_asks(page: Page, server: FakeServer) -> None:
 
 
 # --- The rating ----------------------------------------------------------------------------------------------
-def over(server: FakeServer, value: int = 0) -> None:
-    server.message("customer", "Hello")
-    server.message("agent", "Done.", author="Ann")
-    server.welcome = {"state": "resolved", "rate": {"type": "rate.ask", "value": value}}
-
-
-def accept_rating(server: FakeServer) -> None:
-    def keep(event: dict[str, Any]) -> None:
-        server.welcome["rate"] = {"type": "rate.ask", "value": event["value"]}
-        server.send(**server.welcome["rate"])
-
-    server.on["conversation.rate"] = keep
-
-
 def test_a_conversation_is_rated_with_the_keyboard_alone_and_stays_rated(page: Page, server: FakeServer) -> None:
     over(server)
     accept_rating(server)
@@ -371,218 +332,3 @@ def test_nothing_of_the_last_person_is_left_after_signing_out(page: Page, server
     assert "line" not in frame.locator("#queue").inner_text()
     assert frame.locator("#queue").is_hidden()
     assert frame.locator("#rating").is_hidden()
-
-
-# --- Hostile words -------------------------------------------------------------------------------------------
-def test_names_and_addresses_are_text_whatever_they_hold(page: Page, server: FakeServer) -> None:
-    away(server, email=EVIL[1])
-    frame = chat(page)
-    frame.locator(".card.email").get_by_text(EVIL[1]).wait_for()
-    for name in (*EVIL[:6], "\u202e" + "x" * 5000):
-        server.send(type="typing", name=name, on=True)
-    server.send(type="state", state="agent")
-    server.send(type="typing", name=EVIL[1], on=True)
-    frame.locator("#live .agent").get_by_text(EVIL[1]).wait_for()
-    assert frame.locator("body img, #live script, #log script").count() == 0
-    assert frame.evaluate("window.pwned") is None
-
-
-# --- Looks ---------------------------------------------------------------------------------------------------
-CONTRASTS = """() => {
-  const parse = (color) => {
-    const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
-    canvas.fillStyle = color;
-    canvas.fillRect(0, 0, 1, 1);
-    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
-    return [r, g, b, a / 255];
-  };
-  const luminance = ([r, g, b]) => [r, g, b].map((c) => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const over = (top, under) => top.slice(0, 3).map((c, i) => c * top[3] + under[i] * (1 - top[3]));
-  const behind = (element) => {
-    const layers = [];
-    for (let one = element; one; one = one.parentElement) layers.push(parse(getComputedStyle(one).backgroundColor));
-    return layers.reverse().reduce((under, layer) => over(layer, under), [255, 255, 255]);
-  };
-  const found = [];
-  for (const element of document.querySelectorAll('.card *, #queue *, .notice p, #live .agent *')) {
-    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    const box = element.getBoundingClientRect();
-    if (!own || !box.width || element.disabled) continue;
-    const back = behind(element);
-    const one = luminance(over(parse(getComputedStyle(element).color), back));
-    const other = luminance(back);
-    const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-    found.push([element.textContent.slice(0, 40), Math.round(ratio * 100) / 100]);
-  }
-  return found;
-}"""
-NAMELESS = """() => [...document.querySelectorAll('input, textarea, button')].filter((e) => e.checkVisibility())
-  .filter((e) => !(e.labels?.[0]?.textContent || e.textContent || e.ariaLabel || '').trim()).map((e) => e.outerHTML)"""
-IDS = "() => [...document.querySelectorAll('[id]')].map((e) => e.id)"
-
-
-def sound(frame: Frame) -> None:
-    """What an audit would ask of the page as it is: contrast, names, ids, nothing wider than the screen."""
-    frame.evaluate(
-        "Promise.all(document.getAnimations().map((a) => a.effect.getTiming().iterations < 9 && a.finished))"
-    )
-    pale = [found for found in frame.evaluate(CONTRASTS) if found[1] < 4.5]
-    assert pale == []
-    assert frame.evaluate(NAMELESS) == []
-    ids = frame.evaluate(IDS)
-    assert len(ids) == len(set(ids))
-    assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert frame.evaluate(
-        "document.getElementById('scroll').scrollWidth <= document.getElementById('scroll').clientWidth"
-    )
-
-
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"is_mobile": True, "has_touch": True, "viewport": {"width": 360, "height": 640}},
-    "still": {"reduced_motion": "reduce", "forced_colors": "active"},
-}
-
-
-@pytest.mark.parametrize("look", LOOKS)
-def test_every_card_is_readable_named_and_within_the_screen(browser: Browser, server: FakeServer, look: str) -> None:
-    through_all_states(browser, server, LOOKS[look])
-
-
-def test_every_card_is_right_in_a_language_from_right_to_left(browser: Browser, server: FakeServer) -> None:
-    server.speak("ar")
-    for frame in through_all_states(browser, server, LOOKS["phone"], ends=False):
-        assert frame.evaluate("document.dir") == "rtl"
-        faces = [label.bounding_box() for label in frame.locator("#rating label").all()[:5]]
-        assert [box["x"] for box in faces if box] == sorted([box["x"] for box in faces if box], reverse=True)
-        close = frame.locator("#rating .close").bounding_box()
-        assert close is not None
-        assert close["x"] < 60, "what closes a card stands at its end"
-
-
-def through_all_states(
-    browser: Browser, server: FakeServer, options: dict[str, Any], *, ends: bool = True
-) -> list[Frame]:
-    """Every card and line, one after the other, each of them sound."""
-    server.host_page += LOADER
-    viewport = options.get("viewport")
-    context = browser.new_context(**{"viewport": viewport or {"width": 1100, "height": 820}, **options})
-    server.install(context)
-    page = context.new_page()
-    page.goto(SHOP)
-    away(server, queue=queue(2, 4))
-    frame = chat(page)
-    frame.locator("#email").press("Enter")
-    frame.get_by_role("alert").first.wait_for()
-    sound(frame)
-    accept_address(server)
-    frame.locator("#email").fill("ada@example.com")
-    frame.locator("#email").press("Enter")
-    frame.locator(".email .done").wait_for()
-    sound(frame)
-    server.welcome = {}
-    server.send(type="state", state="agent")
-    server.send(type="typing", name="Ann", on=True)
-    frame.locator("#live .agent").wait_for()
-    sound(frame)
-    server.send(type="state", state="resolved")
-    server.send(type="rate.ask", value=0)
-    frame.locator("#rating input").nth(3).check()
-    frame.locator("#rating textarea").wait_for()
-    sound(frame)
-    if not ends:
-        return [frame]
-    server.send(type="rate.ask", value=4)
-    frame.locator("#rating .done").wait_for()
-    sound(frame)
-    context.close()
-    return []
-
-
-def test_the_cards_speak_chinese(page: Page, server: FakeServer) -> None:
-    with translation.override("zh-hans"):
-        texts = appearance.texts()
-    server.speak("zh-CN")
-    over(server)
-    page.reload()
-    frame = chat(page)
-    assert frame.locator("legend").inner_text() == texts["ratingAsk"]
-    assert [label.inner_text() for label in frame.locator("#rating .faces label").all()] == [
-        texts[name] for name in ("veryBad", "bad", "okay", "good", "veryGood")
-    ]
-
-
-# --- The page around it --------------------------------------------------------------------------------------
-@pytest.fixture
-def routed(page: Page, server: FakeServer) -> Iterator[tuple[Page, Frame]]:
-    frame = chat(page)
-    until(page, lambda: bool(server.got("hello")), "hello")
-    frame.get_by_text("Answers from our own documents").wait_for()
-    yield page, frame
-
-
-def test_moves_of_a_single_page_site_are_told_with_their_title(routed: tuple[Page, Frame], server: FakeServer) -> None:
-    page, _frame = routed
-    answer = page.evaluate("history.pushState({ step: 1 }, '', '/shoes'); document.title = 'Shoes'; history.state.step")
-    assert answer == 1
-    until(page, lambda: len(server.got("page")) == 1, "the first page")
-    page.evaluate("history.replaceState({ step: 2 }, '', '/shoes?size=42'); document.title = 'Shoes, 42'")
-    until(page, lambda: len(server.got("page")) == 2, "the second page")
-    page.evaluate("history.replaceState({ step: 3 }, '', location.href)")
-    page.evaluate("history.back()")
-    until(page, lambda: len(server.got("page")) == 3, "the page before")
-    page.evaluate("location.hash = 'reviews'")
-    until(page, lambda: len(server.got("page")) == 4, "a part of a page")
-    assert [(event["url"].removeprefix(SHOP), event["title"]) for event in server.got("page")[:3]] == [
-        ("/shoes", "Shoes"),
-        ("/shoes?size=42", "Shoes, 42"),
-        ("/", "Shoes, 42"),
-    ]
-
-
-def test_a_page_whose_history_fails_fails_as_before(routed: tuple[Page, Frame], server: FakeServer) -> None:
-    page, _frame = routed
-    problem = page.evaluate(
-        "(() => { try { history.pushState(null, '', 'https://evil.test/') } catch (e) { return e.name } })()"
-    )
-    assert problem == "SecurityError"
-    assert page.evaluate("history.pushState.call(history, null, '', '/later') === undefined")
-    until(page, lambda: [event["url"] for event in server.got("page")] == [f"{SHOP}/later"], "the page")
-
-
-def test_a_long_or_broken_title_does_not_end_the_chat(page: Page, server: FakeServer) -> None:
-    page.evaluate("document.title = '👟'.repeat(400) + String.fromCharCode(0xd83d)")
-    frame = chat(page)
-    until(page, lambda: bool(server.got("hello")), "hello")
-    page.evaluate("history.pushState(null, '', '/' + 'x'.repeat(5000))")
-    until(page, lambda: bool(server.got("page")), "the page")
-    for told in (server.got("hello")[0]["page"], server.got("page")[0]):
-        assert told["title"] == "👟" * 300
-        assert len(told["url"]) <= 2000
-    write(frame, "still here")
-    frame.locator("#log .customer").wait_for()
-
-
-def test_the_page_hears_of_a_handoff_the_end_and_a_rating(page: Page, server: FakeServer) -> None:
-    page.evaluate(
-        "window.heard = []; for (const type of ['handoff', 'resolved', 'rated']) Parley.on(type, (d) => heard.push([type, d ?? null])); null"
-    )
-    server.message("customer", "Hello")
-    frame = chat(page)
-    frame.get_by_text("Answers from our own documents").wait_for()
-    for state in ("waiting", "agent", "resolved"):
-        server.send(type="state", state=state)
-    server.send(type="rate.ask", value=0)
-    server.send(type="rate.ask", value=5)
-    until(page, lambda: page.evaluate("heard.length") == 3, "three events")
-    assert page.evaluate("heard") == [["handoff", {"state": "waiting"}], ["resolved", {}], ["rated", {"value": 5}]]
-    server.welcome = {"state": "resolved", "rate": {"type": "rate.ask", "value": 5}}
-    page.reload()
-    page.wait_for_function("typeof window.Parley?.open === 'function'")
-    page.evaluate(
-        "window.heard = []; for (const type of ['handoff', 'resolved', 'rated']) Parley.on(type, (d) => heard.push([type, d ?? null])); null"
-    )
-    frame_of(page).get_by_text("Very good (5/5)").wait_for()
-    assert page.evaluate("heard") == [], "what was so before the page was opened is no news"
