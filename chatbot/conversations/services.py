@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from chatbot.accounts.models import User
 from chatbot.conversations import (
     activities,
+    customer_presence,
     email_address,
     events,
     handing_over,
@@ -213,9 +214,10 @@ def rate(*, conversation_id: int, seq: int, value: int, comment: str = "") -> No
 
 
 def mark_seen(*, conversation_id: int, seq: int) -> None:
-    Conversation.objects.filter(pk=conversation_id, customer_seen_seq__lt=seq, last_seq__gte=seq).update(
-        customer_seen_seq=seq
-    )
+    """Up to `seq` the customer has read; never back, never beyond what there is. The desk is told."""
+    unseen = Conversation.objects.filter(pk=conversation_id, customer_seen_seq__lt=seq, last_seq__gte=seq)
+    if unseen.update(customer_seen_seq=seq):
+        customer_presence.tell(conversation_id=conversation_id, online=True)
 
 
 def set_context(*, contact_id: int, data: dict[str, Any]) -> None:

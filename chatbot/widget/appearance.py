@@ -70,6 +70,7 @@ def asset(name: str) -> str:
 def texts() -> dict[str, str]:
     """Every sentence the frame's script shows, in the active language."""
     return {
+        **_asked(),
         "placeholder": _("Write a message…"),
         "askPerson": _("Talk to a person"),
         "waiting": _("Waiting for a person…"),
@@ -103,4 +104,31 @@ def texts() -> dict[str, str]:
         "dismiss": _("Dismiss"),
         "notNow": _("There is no connection at the moment. Please try again when it is back."),
         "stopped": _("The chat is not available at the moment. Please reload the page to try again."),
+    }
+
+
+def _asked() -> dict[str, str]:
+    """Around people: the queue, who is writing, what the customer is asked. The script fills what is in braces."""
+    return {
+        "queueNext": _("You are next in line"),
+        "queueSecond": _("You are second in line"),
+        "queueThird": _("You are third in line"),
+        "queuePlace": _("You are number {n} in line"),
+        "queueMinute": _("About one minute"),
+        "queueMinutes": _("About {n} minutes"),
+        "typing": _("{name} is typing…"),
+        "emailLabel": _("Your e-mail address"),
+        "emailBad": _("This does not look like an e-mail address. Please write it like name@example.com."),
+        "emailKnown": _("We will write to {email}"),
+        "save": _("Save"),
+        "change": _("Change"),
+        "ratingAsk": _("How was this conversation?"),
+        "veryBad": _("Very bad"),
+        "bad": _("Bad"),
+        "okay": _("Okay"),
+        "good": _("Good"),
+        "veryGood": _("Very good"),
+        "ratingComment": _("Would you like to tell us more? (optional)"),
+        "sendRating": _("Send rating"),
+        "ratingThanks": _("Thank you. Your rating:"),
     }

@@ -13,19 +13,25 @@ from typing import Any, Final
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from chatbot.conversations import events, selectors
+from chatbot.conversations import customer_presence, events, selectors
 from chatbot.conversations.models import Conversation
 from chatbot.conversations.services import Refusal
 from chatbot.widget import languages, visits
 from chatbot.widget.guard import CustomerSocket, run
+from chatbot.widget.hints import Hints
 
 RENEW_SECONDS: Final = 6 * 3600.0
+SHOWN: Final = ("state", "last_seq", "messages", "stream", "busy", "queue", "rate", "email")
 NOTHING: Final = selectors.Snapshot(state="bot", last_seq=0, messages=(), stream=None, busy=False)
 
 
 class WidgetConsumer(CustomerSocket):
     visit: visits.Visit | None = None
     sent_seq = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.hints = Hints()
 
     async def handle(self, event: events.ClientEvent) -> None:
         if self.visit is not None:
@@ -50,6 +56,7 @@ class WidgetConsumer(CustomerSocket):
             case events.Sync():
                 await self._show(replace(visit, last_seq=event.last_seq, reset=False))
             case events.MessageSend():
+                self._typing(visit, on=False)
                 await self.deliver(await run(visits.post, await self._ready(visit), event))
             case events.PersonAsk():
                 await run(visits.ask_person, await self._ready(visit))
@@ -57,6 +64,16 @@ class WidgetConsumer(CustomerSocket):
                 await run(visits.cancel_person, visit)
             case events.RatingSet():
                 await run(visits.rate, visit, event)
+            case events.ConversationRate():
+                await run(visits.rate_conversation, visit, event)
+            case events.EmailSet():
+                await run(visits.set_email, visit, event.email)
+                await self._show(replace(visit, last_seq=self.sent_seq, reset=False))
+            case events.Typing():
+                self._typing(visit, on=event.on)
+            case events.PageSeen():
+                if self.hints.tells_page():
+                    self.visit = await run(visits.page, visit, event)
             case events.Seen():
                 await run(visits.seen, visit, event.seq)
             case events.Context():
@@ -69,6 +86,10 @@ class WidgetConsumer(CustomerSocket):
                 await self._show(await run(visits.logout, visit))
             case events.Hello():
                 raise Refusal("hello_twice", _("This socket has said hello already."))
+
+    def _typing(self, visit: visits.Visit, *, on: bool) -> None:
+        if self.hints.tells_typing(on):
+            visits.typing(visit, on)
 
     async def _ready(self, visit: visits.Visit) -> visits.Visit:
         """The visit with a conversation to write into, which this socket then shows."""
@@ -87,6 +108,8 @@ class WidgetConsumer(CustomerSocket):
             self.sent_seq = min(self.sent_seq, ping.last_seq)
             await self._catch_up(visit)
         await self.deliver(events.Pong(last_seq=pulse.last_seq or 0))
+        if visit.conversation_id is not None:
+            await run(customer_presence.stay, conversation_id=visit.conversation_id, socket=self.channel_name)
         if time.monotonic() - self.renewed > RENEW_SECONDS:
             self.renewed = time.monotonic()
             self.visit = await run(visits.renew, visit)
@@ -95,21 +118,24 @@ class WidgetConsumer(CustomerSocket):
     async def _show(self, visit: visits.Visit) -> None:
         """Turn this socket to the visit's conversation and send all that the client lacks of it."""
         before, self.visit = self.visit, visit
-        if before is not None and before.conversation_id not in (None, visit.conversation_id):
-            await self.channel_layer.group_discard(events.group_name(before.conversation_id), self.channel_name)
+        moved = before is None or before.conversation_id != visit.conversation_id
+        if before is not None and moved:
+            await self._leave(before)
         snapshot = NOTHING
         if visit.conversation_id is not None:
             await self.channel_layer.group_add(events.group_name(visit.conversation_id), self.channel_name)
             snapshot = await run(selectors.snapshot, conversation_id=visit.conversation_id, last_seq=visit.last_seq)
         self.sent_seq = snapshot.last_seq
         welcome = {
-            **{name: getattr(snapshot, name) for name in ("state", "last_seq", "messages", "stream", "busy")},
+            **{name: getattr(snapshot, name) for name in SHOWN},
             "token": visit.token,
             "conversation": visit.public_id,
             "reset": visit.reset,
         }
         self.visit = replace(visit, reset=False)
         await self.deliver(events.Welcome.model_validate(welcome))
+        if moved and visit.conversation_id is not None:
+            await run(customer_presence.arrive, conversation_id=visit.conversation_id, socket=self.channel_name)
 
     async def conversation_event(self, message: dict[str, Any]) -> None:
         """From the channel layer: an event of the conversation that this socket shows, or showed a moment ago."""
@@ -142,5 +168,13 @@ class WidgetConsumer(CustomerSocket):
 
     async def disconnect(self, code: int) -> None:
         await super().disconnect(code)
-        if self.visit is not None and self.visit.conversation_id is not None:
-            await self.channel_layer.group_discard(events.group_name(self.visit.conversation_id), self.channel_name)
+        if self.visit is not None:
+            await self._leave(self.visit)
+
+    async def _leave(self, visit: visits.Visit) -> None:
+        """This socket shows the visit's conversation no longer."""
+        if visit.conversation_id is None:
+            return
+        self._typing(visit, on=False)
+        await self.channel_layer.group_discard(events.group_name(visit.conversation_id), self.channel_name)
+        await run(customer_presence.leave, conversation_id=visit.conversation_id, socket=self.channel_name)

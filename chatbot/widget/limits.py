@@ -1,6 +1,10 @@
 """How much one visitor, one address and one inbox may ask for. The arithmetic is `conversations.rates`."""
 
-from chatbot.conversations.rates import Limit, holder_of, rate_of, take
+from typing import Final
+
+from chatbot.conversations.rates import Limit, Rate, holder_of, rate_of, take
+
+_OPINIONS: Final = Rate(20, 3600)
 
 
 def message(*, visitor_id: int, address: str, inbox_id: int) -> None:
@@ -17,6 +21,11 @@ def message(*, visitor_id: int, address: str, inbox_id: int) -> None:
 def conversation(*, address: str) -> None:
     """Count one new conversation. Raises OverLimit."""
     take((Limit(rate_of("LIMIT_CONVERSATIONS_PER_ADDRESS"), "conversations", holder_of(address)),))
+
+
+def opinion(*, visitor_id: int) -> None:
+    """Count one rating of a conversation, or one address left. Raises OverLimit."""
+    take((Limit(_OPINIONS, "opinions", str(visitor_id)),))
 
 
 def connection(*, address: str) -> None:

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from chatbot.conversations import pages_seen
 from chatbot.conversations.models import Contact, Conversation, Inbox
 from chatbot.conversations.services import Refusal
 from chatbot.widget import tokens
@@ -151,17 +152,27 @@ def _use(visitor: Visitor, claims: Claims) -> bool:
 
 
 def _person(inbox: Inbox, claims: Claims) -> Contact:
+    """The customer whom the token names. An address in the token is one that the company vouches for."""
     person, _created = Contact.objects.get_or_create(inbox=inbox, external_id=claims.subject)
-    said = {name: value for name, value in (("name", claims.name), ("email", claims.email)) if value}
+    said: dict[str, str | bool] = {"name": claims.name} if claims.name else {}
+    if claims.email:
+        said |= {"email": claims.email, "email_verified": True}
     if any(getattr(person, name) != value for name, value in said.items()):
         Contact.objects.filter(pk=person.pk).update(**said)
     return person
 
 
 def _claim(visitor: Visitor, person: Contact) -> None:
-    """Everything of the anonymous contact becomes the person's. Once: afterwards the visitor is nobody anonymous."""
+    """Everything of the anonymous contact becomes the person's. Once: afterwards the visitor is nobody anonymous.
+
+    But for an e-mail address that was typed: on a shared computer it may be another's, and would be sent what this
+    person says later. The frame asks for one again where it is needed.
+    """
     anonymous = visitor.contact
     if anonymous is not None:
+        pages_seen.hand_over(from_contact_id=anonymous.pk, to_contact_id=person.pk)
+        if anonymous.email:
+            Contact.objects.filter(pk=anonymous.pk).update(email="", email_verified=False)
         Conversation.objects.filter(contact=anonymous).update(contact=person)
         if anonymous.context:
             Contact.objects.filter(pk=person.pk).update(context={**person.context, **anonymous.context})

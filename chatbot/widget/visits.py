@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Subquery
 from django.utils.translation import gettext as _
 
-from chatbot.conversations import events, selectors, services
+from chatbot.conversations import desk_events, events, pages_seen, publishing, ratings, selectors, services
 from chatbot.conversations.models import Conversation, Inbox
 from chatbot.conversations.services import Refusal
 from chatbot.widget import identity, limits, visitors
@@ -31,7 +31,7 @@ class Visit:
     identified: bool
     address: str
     language: str
-    page_url: str
+    page: pages_seen.Page | None
     conversation_id: int | None = None
     public_id: UUID | None = None
     last_seq: int = 0
@@ -69,10 +69,17 @@ def enter(*, inbox_key: str, hello: events.Hello, address: str) -> Visit:
         identified=_identified(visitor),
         address=address,
         language=hello.language,
-        page_url=hello.page.url,
+        page=pages_seen.clean(hello.page.url, hello.page.title),
         problem=problem,
     )
+    _keep_page(visit, visitor)
     return _showing(visit, visitor, hello.conversation, hello.last_seq)
+
+
+def _keep_page(visit: Visit, visitor: Visitor) -> None:
+    """Note where the customer is. A visitor who has not written yet is nobody: the page waits in the visit."""
+    if visitor.contact_id is not None and visit.page is not None:
+        pages_seen.keep(contact_id=visitor.contact_id, page=visit.page)
 
 
 def _identify(visitor_id: int, inbox: Inbox, token: str) -> Visitor:
@@ -124,11 +131,13 @@ def _may_write(visit: Visit) -> None:
 
 def _open(visit: Visit, visitor: Visitor) -> Conversation:
     limits.conversation(address=visit.address)
+    contact = visitors.contact_of(visitor)
+    _keep_page(visit, visitor)
     return services.open_conversation(
         inbox=visit.inbox,
-        contact=visitors.contact_of(visitor),
+        contact=contact,
         language=visit.language,
-        page_url=visit.page_url,
+        page_url=visit.page.url if visit.page else "",
     )
 
 
@@ -174,6 +183,41 @@ def rate(visit: Visit, rating: events.RatingSet) -> None:
     services.rate(conversation_id=_conversation(visit)[0], seq=rating.seq, value=rating.value, comment=rating.comment)
 
 
+def rate_conversation(visit: Visit, rating: events.ConversationRate) -> None:
+    """What the customer thought of the conversation this socket shows."""
+    conversation_id, _public_id = _conversation(visit)
+    _may_write(visit)
+    limits.opinion(visitor_id=visit.visitor_id)
+    ratings.rate(conversation_id=conversation_id, value=rating.value, comment=rating.comment)
+
+
+def set_email(visit: Visit, email: str) -> None:
+    """Where to write when the customer has left. A tab of somebody who has signed out may not say it."""
+    conversation_id, _public_id = _conversation(visit)
+    _may_write(visit)
+    limits.opinion(visitor_id=visit.visitor_id)
+    services.set_email(conversation_id=conversation_id, email=email)
+
+
+def typing(visit: Visit, on: bool) -> None:
+    """Tell the desks that have the conversation open. Reads and writes nothing."""
+    if visit.conversation_id is not None and visit.public_id is not None:
+        told = desk_events.CustomerTyping(conversation=visit.public_id, on=on)
+        publishing.publish_desk(desk_events.followers_group(visit.conversation_id), told)
+
+
+def page(visit: Visit, seen: events.PageSeen) -> Visit:
+    """The visit on another page of the site. What is no web page changes nothing."""
+    found = pages_seen.clean(seen.url, seen.title)
+    if found is None:
+        return visit
+    moved = replace(visit, page=found)
+    visitor = Visitor.objects.filter(pk=visit.visitor_id, closed_at=None).first()
+    if visitor is not None:
+        _keep_page(moved, visitor)
+    return moved
+
+
 def seen(visit: Visit, seq: int) -> None:
     if visit.conversation_id is not None:
         services.mark_seen(conversation_id=visit.conversation_id, seq=seq)
@@ -201,6 +245,7 @@ def identify(visit: Visit, token: str) -> Visit:
     """The visit as the identity's; its conversation when it was claimed or is theirs, else their latest one."""
     visitor = _identify(visit.visitor_id, visit.inbox, token)
     next_visit = replace(visit, visitor_id=visitor.pk, token=visitors.token_of(visitor), identified=True, problem=None)
+    _keep_page(next_visit, visitor)
     return _showing(next_visit, visitor, visit.public_id, visit.last_seq)
 
 

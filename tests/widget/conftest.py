@@ -20,7 +20,11 @@ def server(db: None) -> FakeServer:
     )
     page = Client().get(f"/widget/frame/{inbox.key}/", {"origin": SHOP})
     launcher = Client().get(f"/widget/launcher/{inbox.key}/", headers={"origin": SHOP})
-    return FakeServer(frame=(page.content.decode(), dict(page.headers)), launcher=launcher.json())
+    server = FakeServer(frame=(page.content.decode(), dict(page.headers)), launcher=launcher.json())
+    for language in ("ar", "zh-CN"):  # now: once a browser runs in this thread, Django refuses to
+        other = Client().get(f"/widget/frame/{inbox.key}/", {"origin": SHOP, "language": language})
+        server.other_frames[language] = (other.content.decode(), dict(other.headers))
+    return server
 
 
 @pytest.fixture

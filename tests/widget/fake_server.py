@@ -32,6 +32,8 @@ class FakeServer:
     def __init__(self, *, frame: tuple[str, dict[str, str]], launcher: dict[str, Any]) -> None:
         self._frame = frame
         self._launcher = launcher
+        self.other_frames: dict[str, tuple[str, dict[str, str]]] = {}
+        """The same page in other languages."""
         self.launcher_status = 200
         self.host_page = "<!doctype html><meta name=viewport content='width=device-width'><h1>Shop</h1>"
         self.received: list[dict[str, Any]] = []
@@ -40,6 +42,9 @@ class FakeServer:
         self.conversation = "11111111-1111-4111-8111-111111111111"
         self.welcome: dict[str, Any] = {}
         self.on: dict[str, Callable[[dict[str, Any]], None]] = {"message.send": self.accept}
+
+    def speak(self, language: str) -> None:
+        self._frame = self.other_frames[language]
 
     def install(self, context: BrowserContext) -> None:
         context.route("**/*", self._serve)

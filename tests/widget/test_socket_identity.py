@@ -8,7 +8,8 @@ import jwt
 import pytest
 from channels.db import database_sync_to_async
 
-from chatbot.conversations.models import Inbox
+from chatbot.conversations import handling, services
+from chatbot.conversations.models import Contact, Conversation, Inbox
 from tests import factories
 from tests.widget.socket_client import Browser
 
@@ -24,9 +25,9 @@ def shop(transactional_db: None) -> Inbox:
     return factories.inbox()
 
 
-def passport(shop: Inbox, subject: str, secret: str = "") -> str:
+def passport(shop: Inbox, subject: str, secret: str = "", **more: str) -> str:
     now = int(time.time())
-    body = {"sub": subject, "aud": shop.key, "iat": now, "exp": now + 300, "jti": uuid.uuid4().hex}
+    body = {"sub": subject, "aud": shop.key, "iat": now, "exp": now + 300, "jti": uuid.uuid4().hex, **more}
     return jwt.encode(body, secret or shop.secret, algorithm="HS256")
 
 
@@ -140,3 +141,80 @@ async def test_an_inbox_that_demands_an_identity_serves_who_has_one(shop: Inbox)
         await browser.send(type="identify", token=passport(shop, "ada"))
         browser.keep(await browser.until("welcome"))
         assert (await browser.write())["type"] == "ack"
+
+
+# --- What people around a conversation asked for -----------------------------------------------------------
+async def test_an_address_in_the_token_is_vouched_for_and_a_typed_one_does_not_replace_it(shop: Inbox) -> None:
+    async with Browser(shop.key) as browser:
+        welcome = await browser.hello(identity=passport(shop, "ada", email="ada@example.com"))
+        await browser.write()
+        await browser.send(type="email.set", email="thief@example.com")
+        assert (await browser.until("error"))["code"] == "email_known"
+    async with browser.again() as back:
+        welcome = await back.hello()
+    assert welcome["email"] == "a***@example.com"
+    ada = await run(Contact.objects.get, external_id="ada")
+    assert (ada.email, ada.email_verified) == ("ada@example.com", True)
+
+
+async def test_a_token_without_an_address_vouches_for_none(shop: Inbox) -> None:
+    async with Browser(shop.key) as browser:
+        await browser.hello(identity=passport(shop, "ada"))
+        await browser.write()
+        await browser.send(type="email.set", email="ada@example.com")
+        assert (await browser.until("welcome"))["email"] == "a***@example.com"
+    ada = await run(Contact.objects.get, external_id="ada")
+    assert (ada.email, ada.email_verified) == ("ada@example.com", False)
+    async with Browser(shop.key) as phone:
+        await phone.hello(identity=passport(shop, "ada", email="ada@example.com"))
+    await run(ada.refresh_from_db)
+    assert ada.email_verified, "the company vouches for the very address that was typed"
+
+
+async def test_an_address_typed_before_signing_in_does_not_become_the_customers(shop: Inbox) -> None:
+    async with Browser(shop.key) as shared:
+        await shared.hello()
+        await shared.write("who sat here before")
+        await shared.send(type="email.set", email="other@example.com")
+        shared.keep(await shared.until("welcome"))
+        await shared.send(type="identify", token=passport(shop, "ada"))
+        welcome = shared.keep(await shared.until("welcome"))
+    assert welcome["email"] == ""
+    assert not await run(Contact.objects.exclude(email="").exists)
+
+
+async def test_another_identity_sees_neither_place_nor_rating_nor_address_of_the_first(shop: Inbox) -> None:
+    async with Browser(shop.key) as browser:
+        await browser.hello(identity=passport(shop, "ada", email="ada@example.com"))
+        await browser.write()
+        conversation = await run(Conversation.objects.get)
+        agent = await run(factories.user)
+        await run(handling.reply, conversation_id=conversation.pk, agent=agent, client_id="agent-01", text="Done.")
+        await run(handling.resolve, conversation_id=conversation.pk, agent=agent)
+        await browser.until("rate.ask")
+        await browser.send(type="identify", token=passport(shop, "bob"))
+        welcome = browser.keep(await browser.until("welcome"))
+        assert (welcome["reset"], welcome["rate"], welcome["queue"], welcome["email"]) == (True, None, None, "")
+        await browser.send(type="conversation.rate", value=1)
+        assert (await browser.until("error"))["code"] == "not_found"
+        await run(services.ask_person, conversation_id=conversation.pk)
+        assert await browser.silence(), "nothing of the first one's queue arrives"
+
+
+async def test_pages_seen_before_signing_in_are_the_customers_and_later_ones_of_another_are_not(shop: Inbox) -> None:
+    async with Browser(shop.key) as browser:
+        await browser.hello(page={"url": "https://shop.test/a", "title": "A"})
+        await browser.write()
+        await browser.send(type="identify", token=passport(shop, "ada"))
+        browser.keep(await browser.until("welcome"))
+        await browser.send(type="identify", token=passport(shop, "bob"))
+        browser.keep(await browser.until("welcome"))
+        await browser.send(type="page", url="https://shop.test/b")
+        await browser.send(type="ping")
+        await browser.until("pong")
+
+    def pages(who: str) -> list[str]:
+        return list(Contact.objects.get(external_id=who).page_views.values_list("url", flat=True))
+
+    assert await run(pages, "ada") == ["https://shop.test/a"]
+    assert await run(pages, "bob") == ["https://shop.test/b", "https://shop.test/a"]

@@ -149,7 +149,7 @@ def test_the_greeting_speaks_the_visitors_language(client: Client, shop: Inbox) 
 
 def test_the_page_has_every_element_and_every_text_its_script_asks_for(client: Client, shop: Inbox) -> None:
     page = frame(client, shop)
-    script = "".join((STATIC / name).read_text() for name in ("frame.js", "view.js"))
+    script = "".join((STATIC / name).read_text() for name in ("frame.js", "view.js", "cards.js"))
     wanted = set(re.findall(r'\$\("([a-z-]+)"\)', script))
     assert wanted
     assert wanted <= set(re.findall(r'id="([a-z-]+)"', page.content.decode()))

@@ -2,6 +2,7 @@
 // The record is the server's. This script keeps what was not yet acknowledged, and asks again after every gap.
 
 import { LiveSocket } from "../shared/socket.js";
+import { pageOf, Writing } from "./hints.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
 
@@ -12,8 +13,9 @@ const store = new Store(config.inbox);
 const alone = parent === window;
 
 const now = { conversation: store.get("conversation"), lastSeq: 0, state: "bot", busy: false, stream: null, heard: 0 };
+Object.assign(now, { queue: null, rate: null, email: "" });
 let open = alone;
-let page = {};
+let page = pageOf();
 let context = {};
 let identity = null; // an identity token that the server has not judged yet
 let offeredWith = null; // the one that went with the last hello
@@ -64,6 +66,7 @@ socket.addEventListener("event", ({ detail: event }) => {
 
 const handlers = {
   welcome(event) {
+    const news = now.greeted && !event.reset;
     caught = now.greeted = true;
     store.set("token", event.token);
     if (event.reset) forget(event.conversation);
@@ -73,7 +76,8 @@ const handlers = {
     now.lastSeq = event.last_seq;
     now.stream = event.stream && { ...event.stream, length: [...event.stream.text].length };
     setBusy(event.busy);
-    setState(event.state);
+    Object.assign(now, { queue: event.queue ?? null, rate: event.rate?.value ?? null, email: event.email || "" });
+    setState(event.state, news);
     if (store.get("seen") === null) store.set("seen", now.lastSeq);
     if (identity === offeredWith) identity = null;
     identify();
@@ -125,7 +129,25 @@ const handlers = {
     setBusy(true);
   },
 
-  state: (event) => setState(event.state),
+  state: (event) => setState(event.state, true),
+
+  queue(event) {
+    now.queue = event; // comes before the state it belongs to
+    if (now.state === "waiting") view.queue(event);
+  },
+
+  "rate.ask"({ value }) {
+    if (value && now.rate === 0) tell("rated", { value });
+    now.rate = value;
+    paintAsked();
+  },
+
+  typing({ name, on }) {
+    clearTimeout(timers.typing);
+    view.typing(on ? name : null);
+    if (on) timers.typing = setTimeout(() => view.typing(null), 6000);
+  },
+
   rating: (event) => view.rated(event.seq, event.value),
   token: (event) => store.set("token", event.token),
 
@@ -139,6 +161,7 @@ const handlers = {
       if (!caught || config.identity) view.problem(message);
       paintState();
     } else if (id) refused(id, message, wait);
+    else if (view.refused(message)) return;
     else if (wait) {
       socket.hold(wait * 1000);
       pause(wait);
@@ -166,6 +189,7 @@ function forget(conversation) {
 
 function blank() {
   Object.assign(now, { conversation: null, lastSeq: 0, stream: null, state: "bot", restored: false });
+  Object.assign(now, { queue: null, rate: null, email: "" });
   setBusy(false);
   view.clear();
   store.set("seen", null);
@@ -191,10 +215,21 @@ function setBusy(busy) {
   if (changed) socket.beat();
 }
 
-function setState(state) {
+// `news`: it has changed under the customer's eyes, and the host page may want to know.
+function setState(state, news) {
+  const before = now.state;
   now.state = state;
   if (state !== "bot") setBusy(false);
+  if (state !== "waiting") now.queue = null;
+  if (state !== "resolved") now.rate = null;
+  if (state !== "agent") view.typing(null);
+  view.queue(now.queue);
   paintState();
+  paintAsked();
+  if (news && state !== before) {
+    if (state === "resolved") tell("resolved");
+    else if (state === "waiting" || before === "bot") tell("handoff", { state });
+  }
   tell("state", { state, connection: socket.status });
 }
 
@@ -205,6 +240,12 @@ function paintState() {
   $("text").placeholder = shut ? t.signIn : t.placeholder;
   $("person").disabled = shut;
   measure();
+}
+
+// What the customer is asked now: an address while nobody is there, an opinion when it is over.
+function paintAsked() {
+  const put = now.conversation && store.get("unasked") === now.conversation;
+  view.ask({ email: now.state === "waiting" ? now.email : null, rate: put && !now.rate ? null : now.rate });
 }
 
 // Everything up to the newest message has been seen, if this frame is in sight.
@@ -274,12 +315,23 @@ function paintPending() {
 }
 
 // What cannot wait for a better line is not kept: say so.
-const act = (event) => (caught && socket.send(event)) || view.problem(t.notNow);
+const act = (event) => (caught && socket.send(event)) || (view.problem(t.notNow), false);
+
+// Where people answer, they see that the customer is writing.
+const writing = new Writing((on) => caught && socket.send({ type: "typing", on }));
+const watched = () => now.state === "waiting" || now.state === "agent";
 
 const view = new View(config, {
   ask: write,
   rate: (seq, value, comment) => act({ type: "rating.set", seq, value, comment }),
   person: () => act({ type: "person.ask" }),
+  rateAll: (value, comment) => act({ type: "conversation.rate", value, comment }),
+  email: (email) => act({ type: "email.set", email }),
+  unasked() {
+    store.set("unasked", now.conversation);
+    paintAsked();
+    field.focus();
+  },
   retry(id) {
     const message = store.unsent().find((one) => one.id === id);
     if (!message) return;
@@ -313,12 +365,15 @@ function submit() {
   write(field.value.trim());
   field.value = "";
   store.set("draft", null);
+  writing.still();
   measure();
 }
 
 field.addEventListener("input", () => {
   measure();
   store.set("draft", field.value || null);
+  if (field.value.trim() && watched()) writing.goesOn();
+  else writing.still();
 });
 field.addEventListener("keydown", (event) => {
   // While an input method composes (Chinese, Japanese, …) Enter belongs to it; Safari says so with 229 only.
@@ -386,7 +441,7 @@ function offered(token) {
 
 const orders = {
   boot(detail) {
-    page = detail.page || {};
+    page = pageOf(detail.page);
     context = detail.context || {};
     if (detail.identity) offered(detail.identity);
     if (detail.open) orders.open();
@@ -405,6 +460,11 @@ const orders = {
     open = false;
     $("passage").close();
     read();
+  },
+  page(detail) {
+    const before = page;
+    page = pageOf(detail);
+    if (caught && page.url !== before.url) socket.send({ type: "page", ...page });
   },
   identify: ({ token }) => token && offered(String(token)),
   logout: leave,

@@ -1,5 +1,4 @@
-// Draws the launcher, opens the chat in an isolated frame. Sees no message and no visitor token.
-// <script async src="https://HOST/widget/loader.js" data-inbox="KEY"></script>; API: docs/widget.md.
+// Draws the launcher, opens the chat in an isolated frame. Sees no message and no token. See docs/widget.md.
 (() => {
   const doc = document;
   const script = doc.currentScript || doc.querySelector("script[data-inbox]");
@@ -17,33 +16,32 @@
       const box = window[store];
       if (value === undefined) return box.getItem(`parley:${inbox}`);
       value ? box.setItem(`parley:${inbox}`, value) : box.removeItem(`parley:${inbox}`);
-    } catch {} // comfort only
+    } catch {} // comfort
   };
 
-  // `all: initial` and a shadow root keep the page's styles out; CSSOM passes a strict policy.
+  // Keeps the page's styles out; CSSOM passes a strict policy.
   const host = doc.createElement("parley-widget");
   host.style.cssText = "all:initial;position:fixed;z-index:2147483647;".replaceAll(";", "!important;");
   host.popover = "manual"; // top layer
   const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
   root.adoptedStyleSheets = [sheet];
-  const make = (into, tag, space = "1999/xhtml") => into.appendChild(doc.createElementNS(`http://www.w3.org/${space}`, tag));
+  const make = (into, tag) => into.appendChild(doc.createElement(tag));
+  const draws = (into, tag) => into.appendChild(doc.createElementNS("http://www.w3.org/2000/svg", tag));
   const button = make(root, "button");
-  const picture = make(button, "svg", "2000/svg");
-  picture.setAttribute("viewBox", "0 0 24 24");
-  const shape = make(picture, "path", "2000/svg");
+  const shape = draws(draws(button, "svg"), "path");
   const badge = make(root, "b");
   badge.role = "status";
 
   const draw = () => {
     const side = (position || look.position) === "left" ? "left" : "right";
     const low = (up) => `bottom:calc(${up}px + env(safe-area-inset-bottom))`;
-    sheet.replaceSync(`*{position:fixed;${side}:20px;box-sizing:border-box;transition:.18s}
-button{all:unset;box-sizing:border-box;position:fixed;${side}:20px;${low(20)};width:56px;height:56px;padding:15px;border-radius:50%;color:${look.ink};background:${look.color};cursor:pointer;box-shadow:0 1px 6px #0003,0 8px 24px #0003}
+    sheet.replaceSync(`button,b,iframe{position:fixed;border:0;${side}:20px;box-sizing:border-box;transition:.18s}
+button{${low(20)};width:56px;height:56px;padding:16px;border-radius:50%;color:${look.ink};background:${look.color};cursor:pointer;box-shadow:0 1px 6px #0003,0 8px 24px #0003}
 button:hover{transform:scale(1.06)}button:focus-visible{outline:3px solid ${look.color};outline-offset:3px}
-svg{all:unset;display:block;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
+svg{width:24px;height:24px;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
 b{${side}:16px;${low(58)};min-width:22px;padding:0 6px;border-radius:11px;font:600 12px/22px system-ui;text-align:center;background:#d92d20;color:#fff;pointer-events:none}b:empty{display:none}
-iframe{border:0;${low(92)};width:400px;height:min(700px,100dvh - 112px);border-radius:20px;box-shadow:0 0 0 1px #0001,0 12px 48px #0004}
+iframe{${low(92)};width:400px;height:min(700px,100dvh - 112px);border-radius:20px;box-shadow:0 0 0 1px #0001,0 12px 48px #0004}
 iframe:not(.open){opacity:0;visibility:hidden;transform:translateY(14px)}
 @media(max-width:520px),(max-height:420px){iframe{inset:0;width:100%;height:100%;border-radius:0}.open~*{display:none}}
 @media(prefers-reduced-motion){*{transition:none}}`);
@@ -53,10 +51,19 @@ iframe:not(.open){opacity:0;visibility:hidden;transform:translateY(14px)}
     badge.textContent = unread && !shown ? (unread > 9 ? "9+" : unread) : "";
   };
 
-  const emit = (type, detail) => (listeners[type] || []).forEach((listener) => listener(detail));
+  const emit = (type, detail) => listeners[type]?.forEach((listener) => listener(detail));
   const post = (type, detail) => ready && frame.contentWindow.postMessage({ parley: inbox, type, detail }, base.origin);
   const failed = (problem) => emit("error", { code: "identity_failed", message: `${problem}` });
   const token = async () => (identity?.call ? identity() : identity);
+
+  const page = () => ({ url: location.href, title: doc.title });
+  // Single-page sites: a moment later the title is new too.
+  const moved = () => setTimeout(() => post("page", page()), 500);
+  for (const name of ["pushState", "replaceState"]) {
+    const before = history[name];
+    history[name] = (...args) => void moved(before.apply(history, args));
+  }
+  addEventListener("popstate", moved);
 
   const load = () => {
     if (frame) return;
@@ -71,7 +78,7 @@ iframe:not(.open){opacity:0;visibility:hidden;transform:translateY(14px)}
     const inside = doc.activeElement === host;
     shown = open;
     load();
-    frame.offsetWidth; // lets a new frame open with its transition
+    frame.offsetWidth; // a new frame moves too
     frame.className = open ? "open" : "";
     recall("sessionStorage", open ? "1" : "");
     draw();
@@ -87,7 +94,7 @@ iframe:not(.open){opacity:0;visibility:hidden;transform:translateY(14px)}
     if (type === "boot") {
       const who = await token().catch(failed);
       ready = true;
-      post("boot", { open: !!shown, identity: who, context, page: { url: location.href.slice(0, 2000), title: doc.title.slice(0, 300) } });
+      post(type, { open: !!shown, identity: who, context, page: page() });
     } else if (type === "hide") show(false);
     else if (type === "keep") recall("localStorage", detail);
     else {
@@ -145,7 +152,7 @@ iframe:not(.open){opacity:0;visibility:hidden;transform:translateY(14px)}
       start();
     }
   ).catch((problem) => {
-    if (problem.stack) return start(); // unreachable, or the page's policy forbids
+    if (problem.stack) return start(); // unreachable or forbidden
     console.warn("Parley:", problem);
     emit("error", { code: "refused", message: problem });
   });

@@ -33,7 +33,7 @@ export class Store {
 
   // Everything this person left here: another one may sit down now.
   wipe() {
-    for (const name of ["token", "conversation", "seen", "who", "draft"]) this.set(name, null);
+    for (const name of ["token", "conversation", "seen", "who", "draft", "unasked"]) this.set(name, null);
     for (const { id } of this.unsent()) this.set(`out:${id}`, null);
   }
 

@@ -2,6 +2,7 @@
 // what people do is handed to the `on` functions that frame.js gives.
 
 import { make, markdown, plain, safeAddress } from "../shared/markdown.js";
+import { EmailCard, RatingCard } from "./cards.js";
 
 const $ = (id) => document.getElementById(id);
 const SHAPES = {
@@ -19,6 +20,13 @@ const icon = (shape) => {
   return svg;
 };
 
+// Two letters of a name, one where a script has no capitals.
+const initials = (name) => {
+  const [first = "?", second = ""] = name.split(/\s+/).filter((word) => /^[\p{L}\p{N}]/u.test(word));
+  const letters = [...first][0] + (/^[\x20-\x7e\u00c0-\u024f]/.test(first) ? [...second][0] || "" : "");
+  return letters.toUpperCase();
+};
+
 export class View {
   #config;
   #t;
@@ -26,6 +34,11 @@ export class View {
   #shown = new Map(); // seq -> element
   #pending = new Map(); // client id -> element
   #stream = null;
+  #typing = null;
+  #email;
+  #rating;
+  #away = null; // the newest notice that nobody is there
+  #place = 0; // the place in the queue that was read out
   #painting = 0;
   #sticks = true;
   #days;
@@ -59,7 +72,11 @@ export class View {
   clear() {
     this.#shown.clear();
     this.#pending.clear();
-    this.#stream = null;
+    this.#stream = this.#typing = this.#away = null;
+    this.#place = 0;
+    this.#email = new EmailCard(this.#t, this.#on.email);
+    this.#rating = new RatingCard($("rating"), this.#t, { rate: this.#on.rateAll, unasked: this.#on.unasked });
+    this.ask({});
     $("live").replaceChildren();
     $("log").replaceChildren(this.#bubble("bot", markdown(this.#config.greeting), { className: "greeting" }));
     this.#chips();
@@ -69,14 +86,24 @@ export class View {
   // A message of the record. `fresh`: it arrived just now, so it moves and is read out.
   message(message, fresh) {
     if (this.#shown.has(message.seq)) return;
-    const element = message.role === "notice" ? make("li", { className: "notice", dir: "auto" }, message.text) : this.#settled(message);
+    const element = message.role === "notice" ? this.#notice(message) : this.#settled(message);
+    if (message.role === "agent") this.typing(null);
     element.classList.toggle("fresh", !!fresh && message.role !== "customer");
-    this.#place(message, element);
+    this.#insert(message, element);
     this.#shown.set(message.seq, element);
     if (message.client_id) this.acknowledged(message.client_id);
     if (fresh && message.role !== "customer") this.#say(message);
     this.#chips();
     this.follow(fresh && message.role !== "customer");
+  }
+
+  #notice({ seq, kind, text }) {
+    const element = make("li", { className: "notice" }, make("p", { dir: "auto" }, text));
+    if (kind === "away" && !(this.#away?.dataset.seq > seq)) {
+      this.#away = element;
+      element.append(this.#email.element);
+    }
+    return element;
   }
 
   #settled(message) {
@@ -96,13 +123,13 @@ export class View {
     const t = this.#t;
     const names = { customer: t.you, bot: t.assistant, agent: author || t.agent };
     const bubble = make("div", { className: "bubble", dir: "auto" }, make("bdi", { className: "hush" }, `${names[role]}: `), body);
-    const face = make("span", { className: "face", "aria-hidden": "true" }, role === "bot" ? icon("bot") : (author || t.agent)[0]);
+    const face = make("span", { className: "face", "aria-hidden": "true" }, role === "bot" ? icon("bot") : initials(author || t.agent));
     const name = role === "agent" && author ? make("span", { className: "author", "aria-hidden": "true" }, author) : null;
     const column = make("div", { className: "column" }, name, bubble);
     return make("li", { className: `${role} ${className}` }, role === "customer" ? null : face, column);
   }
 
-  #place(message, element) {
+  #insert(message, element) {
     const log = $("log");
     const day = new Date(message.created_at).toDateString();
     element.dataset.seq = message.seq;
@@ -112,6 +139,10 @@ export class View {
     before.after(element);
     if (before.dataset.day !== day) before.after(make("li", { className: "day" }, this.#dayName(day)));
     element.previousElementSibling.dataset.day ??= day;
+    if (message.role !== "agent") return;
+    element.dataset.author = message.author;
+    const last = element.previousElementSibling;
+    element.classList.toggle("goes-on", last.matches(".agent") && last.dataset.author === message.author);
   }
 
   #dayName(day) {
@@ -123,7 +154,12 @@ export class View {
 
   #say({ role, text, author }) {
     const name = role === "notice" ? "" : `${role === "bot" ? this.#t.assistant : author || this.#t.agent}: `;
-    const said = make("p", {}, name, role === "bot" ? markdown(text).textContent : text);
+    this.announce(name + (role === "bot" ? markdown(text).textContent : text));
+  }
+
+  // For those who listen to the chat.
+  announce(text) {
+    const said = make("p", {}, text);
     $("say").append(said);
     setTimeout(() => said.remove(), 20_000);
   }
@@ -195,7 +231,7 @@ export class View {
 
   #comment(thumbs, send) {
     if (thumbs.nextElementSibling?.matches(".comment")) return;
-    const text = make("textarea", { rows: 2, maxLength: 2000, ariaLabel: this.#t.commentLabel, placeholder: this.#t.commentLabel, dir: "auto" });
+    const text = make("textarea", { rows: 2, maxLength: 2000, "aria-label": this.#t.commentLabel, placeholder: this.#t.commentLabel, dir: "auto" });
     const form = make("form", { className: "comment" }, text, make("button", { className: "ghost" }, this.#t.sendComment));
     form.onsubmit = (event) => {
       event.preventDefault();
@@ -214,7 +250,7 @@ export class View {
       element = this.#bubble("customer", plain(text));
       element.lastChild.append(make("p", { className: "note" }));
       this.#pending.set(id, element);
-      $("live").insertBefore(element, this.#stream?.element || null);
+      $("live").insertBefore(element, this.#stream?.element || this.#typing);
       this.#chips();
       this.toEnd();
     }
@@ -268,6 +304,37 @@ export class View {
     this.follow();
   }
 
+  // Somebody of the team is writing: a name ("" is fine), or null.
+  typing(name) {
+    if (name === null || this.#typing?.dataset.author !== name) this.#typing?.remove();
+    if (name === null) return (this.#typing = null);
+    if (this.#typing?.isConnected) return;
+    const says = this.#t.typing.replace("{name}", name || this.#t.agent);
+    const dots = make("span", { className: "dots" }, make("i"), make("i"), make("i"));
+    const line = document.createDocumentFragment();
+    line.append(dots, make("span", {}, says));
+    this.#typing = this.#bubble("agent", line, { className: "stream" });
+    this.#typing.querySelector(".face").textContent = initials(name || this.#t.agent);
+    this.#typing.dataset.author = name;
+    this.#typing.ariaHidden = "true";
+    $("live").append(this.#typing);
+    this.announce(says);
+    this.follow();
+  }
+
+  // --- What is asked -------------------------------------------------------------------------------------
+  // `email` null: no address is needed now; `rate` null: no question.
+  ask({ email = null, rate = null }) {
+    this.#email.paint(email);
+    this.#rating.paint(rate);
+    this.follow();
+  }
+
+  // The server's words against what a card sent. False when no card waits for an answer.
+  refused(text) {
+    return this.#email.fail(text) || this.#rating.fail(text);
+  }
+
   // --- Around the messages -------------------------------------------------------------------------------
   // Keep the end in sight, unless the customer reads further up: then offer the way down.
   follow(news) {
@@ -287,10 +354,22 @@ export class View {
     document.body.dataset.state = state;
     const waiting = state === "waiting";
     $("queue").hidden = !waiting;
-    $("queue").querySelector("strong").textContent = t.waiting;
     $("person").hidden = waiting || state === "agent";
     const says = { bot: t.assistantStatus, waiting: t.waiting, agent: t.agentStatus, resolved: t.resolved };
     $("status").textContent = line === "ready" ? says[state] : line === "offline" ? "" : t.connecting;
+  }
+
+  // Where a waiting customer stands: {position, wait_minutes}, or null where it is not known.
+  queue(queue) {
+    const t = this.#t;
+    const { position = 0, wait_minutes: minutes } = queue || {};
+    const place = position ? [t.queueNext, t.queueSecond, t.queueThird][position - 1] || t.queuePlace.replace("{n}", position) : t.waiting;
+    const wait = !minutes ? "" : minutes === 1 ? t.queueMinute : t.queueMinutes.replace("{n}", minutes);
+    $("queue").querySelector("strong").textContent = place;
+    $("wait").textContent = ` · ${wait}`;
+    $("wait").hidden = !wait;
+    if (position && position !== this.#place) this.announce([place, wait].filter(Boolean).join(". "));
+    this.#place = position;
   }
 
   banner(text) {
@@ -302,7 +381,7 @@ export class View {
     const box = $("problem");
     box.hidden = !text;
     box.replaceChildren(text);
-    if (text) box.append(make("button", { type: "button", ariaLabel: this.#t.dismiss, onclick: () => this.problem("") }, "×"));
+    if (text) box.append(make("button", { type: "button", "aria-label": this.#t.dismiss, onclick: () => this.problem("") }, "×"));
   }
 
   // How many answers of bot and people stand above `seq`.
