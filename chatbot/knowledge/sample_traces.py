@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from chatbot.accounts.models import Team, User
-from chatbot.conversations.models import Activity, Contact, Conversation, Inbox, Mention, PageView, ReadMark
+from chatbot.conversations.models import Activity, Contact, Conversation, Inbox, Mention, Message, PageView, ReadMark
 
 AGENTS: Final = {"jonas": ("Jonas", "Falk"), "amara": ("Amara", "Okoye"), "mei": ("梅", "林")}
 STAFF: Final = (*AGENTS, "agent", "admin")
@@ -54,8 +54,10 @@ class Traces:
         self._marks: list[ReadMark] = []
         self._views: list[PageView] = []
         self._contacts: dict[int, Contact] = {}
+        self._loaded: list[int] = []
 
     def add(self, conversation: Conversation, row: Row, began: datetime) -> None:
+        self._loaded.append(conversation.pk)
         self._add_activities(conversation, row, began)
         self._add_notes(conversation)
         self._add_marks(conversation, row)
@@ -116,6 +118,7 @@ class Traces:
             self._views.append(view)
 
     def write(self) -> None:
+        self._forget_the_import()
         Activity.objects.bulk_create(sorted(self._activities, key=lambda one: one.created_at))
         Mention.objects.bulk_create(self._mentions)
         ReadMark.objects.bulk_create(self._marks)
@@ -126,3 +129,8 @@ class Traces:
             view.seen_at = at
         PageView.objects.bulk_update(self._views, ["seen_at"], batch_size=200)
         Contact.objects.bulk_update(self._contacts.values(), ["created_at", "last_seen_at"], batch_size=200)
+
+    def _forget_the_import(self) -> None:
+        """They came through the door of imports, but were never somewhere else."""
+        Activity.objects.filter(conversation__in=self._loaded, kind="imported").delete()
+        Message.objects.filter(conversation__in=self._loaded).update(via=Message.Via.CHAT)
