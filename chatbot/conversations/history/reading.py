@@ -9,8 +9,9 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from chatbot.conversations.history.fields import Record, mapping, records
 
@@ -43,7 +44,7 @@ def read(path: Path) -> Iterator[Found | Problem]:
         with path.open("rb") as raw:
             packed = raw.read(2) == _GZIP
             raw.seek(0)
-            stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw
+            stream: BufferedIOBase = gzip.GzipFile(fileobj=raw) if packed else raw
             yield from _records(stream)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise Unreadable(f"{path} is a damaged gzip file ({error}); what came before the damage was read.") from error
@@ -51,7 +52,7 @@ def read(path: Path) -> Iterator[Found | Problem]:
         raise Unreadable(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _records(stream: IO[bytes]) -> Iterator[Found | Problem]:
+def _records(stream: BufferedIOBase) -> Iterator[Found | Problem]:
     head = _first(stream)
     if head is None:
         return
@@ -67,7 +68,7 @@ def _records(stream: IO[bytes]) -> Iterator[Found | Problem]:
         yield from _lines(stream, number)
 
 
-def _first(stream: IO[bytes]) -> tuple[int, bytes] | None:
+def _first(stream: BufferedIOBase) -> tuple[int, bytes] | None:
     """The first line that is not empty."""
     for number in range(1, LINES_MOST):
         line = stream.readline(LINE_BYTES_MOST + 1)
@@ -78,7 +79,7 @@ def _first(stream: IO[bytes]) -> tuple[int, bytes] | None:
     raise Unreadable(f"The file has more than {LINES_MOST:,} empty lines.")
 
 
-def _lines(stream: IO[bytes], before: int) -> Iterator[Found | Problem]:
+def _lines(stream: BufferedIOBase, before: int) -> Iterator[Found | Problem]:
     number, size = before, 0
     while line := stream.readline(LINE_BYTES_MOST + 1):
         number, size = number + 1, size + len(line)
@@ -96,7 +97,7 @@ def _lines(stream: IO[bytes], before: int) -> Iterator[Found | Problem]:
                 yield from _unwrapped(number, value)
 
 
-def _skip_rest_of_line(stream: IO[bytes], line: bytes) -> int:
+def _skip_rest_of_line(stream: BufferedIOBase, line: bytes) -> int:
     skipped = 0
     while line and not line.endswith(b"\n") and skipped <= FILE_BYTES_MOST:
         line = stream.readline(1024 * 1024)
@@ -104,7 +105,7 @@ def _skip_rest_of_line(stream: IO[bytes], line: bytes) -> int:
     return skipped
 
 
-def _document(stream: IO[bytes], first: bytes) -> Any:
+def _document(stream: BufferedIOBase, first: bytes) -> Any:
     """The whole rest as one JSON document, or None when it is none (the stream then stands where it stood)."""
     place = stream.tell()
     whole = first + stream.read(DOCUMENT_BYTES_MOST + 1 - len(first))
@@ -148,7 +149,7 @@ def _inside(value: dict[str, Any]) -> list[Record]:
     if "tickets" in value:  # Zendesk, with the people beside the tickets
         return [{**one, "users": value.get("users", [])} for one in records(value["tickets"])]
     if isinstance(value.get("ticket"), dict):
-        beside = {name: value[name] for name in ("comments", "users") if name in value}
+        beside: dict[str, Any] = {name: value[name] for name in ("comments", "users") if name in value}
         return [{**value["ticket"], **beside}]
     if isinstance(value.get("conversations"), list):  # Intercom
         return records(value["conversations"])

@@ -226,7 +226,7 @@ def _rate(conversation: Conversation, record: ImportedConversation, people: Peop
     rating = record.rating
     if rating is None:
         return
-    asked = rating.asked_at or rating.rated_at or conversation.resolved_at or conversation.last_message_at
+    asked = rating.asked_at or rating.rated_at or conversation.resolved_at or timezone.now()
     ConversationRating.objects.get_or_create(
         conversation=conversation,
         defaults={
