@@ -1,11 +1,13 @@
 """The page that exports conversations and ratings: choose, download. Streamed, limited to what one may see, audited."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
 from django import forms
+from django.core.cache import cache
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -21,6 +23,9 @@ from chatbot.conversations.history import exporting, tables
 from chatbot.conversations.models import Conversation, Inbox
 
 LINES_AT_ONCE: Final = 200
+EXPORTS_AN_HOUR: Final = 30
+"""Of one user: enough for people, too few for a stolen session that reads on and on."""
+logger = logging.getLogger(__name__)
 
 
 class ExportForm(forms.Form):
@@ -84,11 +89,28 @@ class ExportForm(forms.Form):
 def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     assert isinstance(request.user, User)  # noqa: S101 - `require` has let a user in
     form = ExportForm(request.POST if request.method == "POST" else None, user=request.user)
+    status = 200
     if request.method == "POST" and form.is_valid():
-        return _download(request, request.user, form)
-    response = render(request, "desk/export.html", {"form": form}, status=400 if form.errors else 200)
+        if _may_again(request.user):
+            return _download(request, request.user, form)
+        form.add_error(None, _("Those were many exports in one hour. Try again in the next one."))
+        status = 429
+    elif form.errors:
+        status = 400
+    response = render(request, "desk/export.html", {"form": form}, status=status)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _may_again(user: User) -> bool:
+    """Counts one export. When the cache is away the limit is off."""
+    key = f"exports:{user.pk}:{timezone.now():%Y%m%d%H}"
+    try:
+        cache.add(key, 0, 3600)
+        return int(cache.incr(key)) <= EXPORTS_AN_HOUR
+    except Exception as error:  # noqa: BLE001 - caches fail in many ways
+        logger.warning("Exports are not counted: the cache does not answer (%s).", error)
+        return True
 
 
 def _download(request: HttpRequest, user: User, form: ExportForm) -> StreamingHttpResponse:

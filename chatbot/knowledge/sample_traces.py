@@ -41,7 +41,8 @@ def load_staff(inbox: Inbox) -> None:
     if not inbox.members.exists():
         inbox.members.set(User.objects.filter(username__in=STAFF))
         inbox.team = inbox.team or Team.objects.get(name="Customer care")
-        inbox.save(update_fields=["team"])
+        inbox.handoff_words = inbox.handoff_words or ["lawyer", "attorney", "律师"]
+        inbox.save(update_fields=["team", "handoff_words"])
 
 
 class Traces:

@@ -175,6 +175,18 @@ def test_a_wrong_choice_exports_nothing_and_says_so(wrong: dict[str, str]) -> No
     assert not AuditEntry.objects.filter(action="conversations.export").exists()
 
 
+def test_many_exports_in_an_hour_are_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chatbot.desk import export_views
+
+    monkeypatch.setattr(export_views, "EXPORTS_AN_HOUR", 2)
+    client = client_of("analyst")
+    answers = [client.post(address(), CHOICE) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert "Try again in the next one" in answers[2].content.decode()
+    assert AuditEntry.objects.filter(action="conversations.export").count() == 2
+    assert client_of("admin").post(address(), CHOICE).status_code == 200
+
+
 def test_the_file_leaves_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     from chatbot.desk import export_views
 

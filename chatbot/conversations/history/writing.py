@@ -19,6 +19,7 @@ from chatbot.conversations.history import timing
 from chatbot.conversations.history.beside import write_beside
 from chatbot.conversations.history.people import People
 from chatbot.conversations.history.records import ImportedContact, ImportedConversation, ImportedMessage, ImportedNote
+from chatbot.conversations.language import likely_language
 from chatbot.conversations.models import Activity, Contact, Conversation, ConversationRating, Inbox, Message, Note
 
 _PREVIEW: Final = 200
@@ -82,7 +83,7 @@ def _create(inbox: Inbox, contact: Contact, record: ImportedConversation, people
         inbox=inbox,
         contact=contact,
         import_key=import_key(record),
-        language=record.language,
+        language=record.language or _language(record),
         priority=record.priority,
         topic=record.topic,
         team=people.team(record.team),
@@ -93,6 +94,13 @@ def _create(inbox: Inbox, contact: Contact, record: ImportedConversation, people
     if record.tags:
         conversation.tags.set(people.tags(record.tags))
     return conversation
+
+
+def _language(record: ImportedConversation) -> str:
+    """By the customer's longest message, where the export does not say."""
+    texts = [message.text for message in record.messages if message.role == Message.Role.CUSTOMER]
+    found = likely_language(max(texts, key=len)[:500]) if texts else ""
+    return "" if found == "und" else found
 
 
 def _append(conversation: Conversation, record: ImportedConversation, people: People) -> Written:

@@ -178,3 +178,13 @@ def test_the_command_writes_json_alone_to_standard_output_and_a_line_in_the_audi
     assert (summary["conversations"], summary["messages"], summary["errors"][0]["line"]) == (1, 3, 2)
     entry = AuditEntry.objects.get(action="conversations.import")
     assert (entry.target, entry.detail["messages"], entry.detail["file"]) == (inbox.name, 3, "a.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"), [("where is my parcel", "en"), ("物流一直没有更新", "zh"), ("12345", "en")]
+)
+def test_a_language_that_is_not_given_is_told_from_the_customers_words(
+    text: str, language: str, tmp_path: Path, inbox: Inbox
+) -> None:
+    put(tmp_path, inbox, {"conversation_id": "1", "messages": [{"role": "customer", "text": text}]})
+    assert Conversation.objects.get().language == language
