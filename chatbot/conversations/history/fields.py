@@ -80,9 +80,9 @@ def number(value: object, low: int, high: int, default: int = 0) -> int:
 
 def share(value: object) -> float:
     """A number between 0 and 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return 0.0
-    return min(1.0, max(0.0, float(value))) if value == value else 0.0
+    return float(min(1, max(0, value)))
 
 
 def moment(value: object) -> datetime | None:
@@ -160,7 +160,7 @@ def flat(value: object, most: int = 40) -> dict[str, str | int | float | bool | 
     for name, one in list(mapping(value).items())[:most]:
         if isinstance(one, str):
             kept[line(name, 60)] = clean(one, 500)
-        elif one is None or isinstance(one, bool | int) or (isinstance(one, float) and abs(one) < 1e15):
+        elif one is None or (isinstance(one, int | float) and abs(one) < 1e15):
             kept[line(name, 60)] = one
     return kept
 

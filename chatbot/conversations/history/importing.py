@@ -1,5 +1,6 @@
 """Imports a whole file into an inbox: reads, parses, writes, counts. What is no use is reported and left out."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from chatbot.conversations.history.people import People
 from chatbot.conversations.history.records import Unusable
 from chatbot.conversations.history.writing import write
 from chatbot.conversations.models import Inbox
+
+logger = logging.getLogger(__name__)
 
 ERRORS_KEPT: Final = 200
 Progress = Callable[["Summary"], None]
@@ -71,7 +74,11 @@ def _import_one(found: reading.Found, inbox: Inbox, people: People, format_: str
         summary.complain(found.line, str(error))
         return
     except DatabaseError as error:
-        summary.complain(found.line, f"the database refused it: {str(error).splitlines()[0][:200]}")
+        summary.complain(found.line, f"the database refused it: {(str(error).splitlines() or [''])[0][:200]}")
+        return
+    except Exception as error:
+        logger.debug("A record could not be imported.", exc_info=True)
+        summary.complain(found.line, f"the record could not be understood ({type(error).__name__})")
         return
     summary.messages += written.messages
     summary.contacts += written.new_contact

@@ -40,7 +40,7 @@ def parse(record: Record) -> ImportedConversation:
         author = fields.mapping(raw.get("author"))
         role, who = _role(author), _author(author)
         key, at = keys.of(raw.get("id"), role, text), fields.past(raw.get("created_at"))
-        if raw.get("part_type", "comment") not in _PUBLIC:
+        if str(raw.get("part_type", "comment")) not in _PUBLIC:
             notes.append(ImportedNote(key, text, who, at, len(messages)))
             continue
         messages.append(ImportedMessage(key, role, text, author=who if role == "agent" else Author(), created_at=at))

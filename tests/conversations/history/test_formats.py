@@ -1,5 +1,7 @@
 """Each tool's record becomes the same kind of conversation, and the format is recognised by itself."""
 
+import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -140,13 +142,46 @@ def test_html_becomes_plain_text(markup: str, text: str) -> None:
     assert text_of(markup) == text
 
 
-def test_wrong_types_everywhere_break_no_parser() -> None:
-    strange: list[Any] = [None, True, 1e308, -5, "x", [], {}, [[]], {"id": []}]
-    for record in (PARLEY, CHATWOOT, ZENDESK["tickets"][0], INTERCOM):
-        for name in record:
-            for value in strange:
-                for format_ in formats.PARSERS:
-                    try:
-                        one({**record, name: value}, format_=format_)
-                    except Unusable as error:
-                        assert str(error)
+FULL: dict[str, Any] = {
+    **PARLEY,
+    "contact": {"id": 1, "name": "Ana", "email": "a@b.test", "context": {"orders": 3}},
+    "notes": [{"text": "n", "author": {"name": "Lena"}, "after": 1}],
+    "suggestions": [
+        {"trigger": "1", "text": "t", "outcome": "light", "sent": "2", "edit_distance": 0.2, "confidence": 0.4,
+         "created_at": "2026-01-01", "citations": [{"number": 1, "title": "a", "text": "b"}]}
+    ],
+    "snoozed_until": "2030-01-01",
+    "priority": 1,
+}  # fmt: skip
+STRANGE: list[Any] = [None, True, 1e308, 10**400, -5, "x", "9" * 400, "²", [], {}, [[]], [None], {"id": []}]
+
+
+def places(value: Any, so_far: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a record, however deep."""
+    yield so_far
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, one in inside:
+        yield from places(one, (*so_far, name))
+
+
+def put(record: Any, place: tuple[Any, ...], value: Any) -> Any:
+    changed = copy.deepcopy(record)
+    spot = changed
+    for name in place[:-1]:
+        spot = spot[name]
+    spot[place[-1]] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    "record", [FULL, CHATWOOT, ZENDESK, INTERCOM], ids=["parley", "chatwoot", "zendesk", "intercom"]
+)
+def test_a_wrong_type_in_any_place_breaks_no_parser(record: dict[str, Any]) -> None:
+    for place in list(places(record))[1:]:
+        for value in STRANGE:
+            for found in reading._unwrapped(1, put(record, place, value)):
+                try:
+                    if isinstance(found, reading.Found):
+                        one(dict(found.record))
+                except Unusable as error:
+                    assert str(error)
