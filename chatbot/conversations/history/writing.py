@@ -204,7 +204,8 @@ def _set_state(
     conversation: Conversation, record: ImportedConversation, rows: Sequence[Message], people: People
 ) -> None:
     state = Conversation.State
-    conversation.assignee = people.assignee(record.assignee)
+    over = record.state == state.RESOLVED
+    conversation.assignee = people.user(record.assignee) if over else people.assignee(record.assignee)
     conversation.state = state(record.state)
     if conversation.state == state.AGENT and conversation.assignee is None:
         conversation.state = state.WAITING

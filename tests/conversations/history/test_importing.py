@@ -188,3 +188,9 @@ def test_a_language_that_is_not_given_is_told_from_the_customers_words(
 ) -> None:
     put(tmp_path, inbox, {"conversation_id": "1", "messages": [{"role": "customer", "text": text}]})
     assert Conversation.objects.get().language == language
+
+
+def test_who_handled_what_is_over_is_kept_even_without_the_inbox(tmp_path: Path, inbox: Inbox) -> None:
+    mia = factories.user(username="mia", email="mia@shop.test")
+    put(tmp_path, inbox, ZENDESK | {"tickets": [ZENDESK["tickets"][0] | {"assignee_id": 30}]})
+    assert Conversation.objects.get().assignee == mia
