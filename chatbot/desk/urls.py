@@ -5,7 +5,7 @@ from typing import Any
 from channels.sessions import CookieMiddleware
 from django.urls import path
 
-from chatbot.desk import views
+from chatbot.desk import export_views, views
 from chatbot.desk.consumers import DeskConsumer
 from chatbot.desk.people import audit_log, profile
 from chatbot.desk.people import views as people
@@ -21,6 +21,7 @@ urlpatterns = [
     path("teams/add/", people.add_team, name="add_team"),
     path("teams/<int:team_id>/", people.team, name="team"),
     path("teams/<int:team_id>/delete/", people.delete_team, name="delete_team"),
+    path("export/", export_views.export, name="export"),
     path("audit/", audit_log.audit_log, name="audit"),
 ]
 _socket: Any = CookieMiddleware(DeskConsumer.as_asgi())

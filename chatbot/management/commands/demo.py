@@ -38,7 +38,7 @@ class Command(BaseCommand):
         )
 
     def _prepare(self, host: str, port: int) -> list[Any]:
-        from chatbot.knowledge import sample_company
+        from chatbot.knowledge import sample_company, sample_conversations, sample_traces
         from retrieval import sync
 
         started = time.monotonic()
@@ -47,13 +47,17 @@ class Command(BaseCommand):
         self._step("Loading the sample company")
         changed = sample_company.load_documents(self._progress)
         names = {"localhost", "127.0.0.1", host} - {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
-        sample_company.load_inbox(sorted({settings.PUBLIC_URL, *(f"http://{name}:{port}" for name in names)}))
+        inbox = sample_company.load_inbox(sorted({settings.PUBLIC_URL, *(f"http://{name}:{port}" for name in names)}))
         logins = sample_company.load_logins()
+        sample_traces.load_staff(inbox)
         if changed or sync.is_due():
             self._step(f"Building the index ({changed} documents changed)")
             version = sync.run(progress=self._progress)
             if version is None:
                 self._step("Another process is building the index; this one goes on without waiting")
+        if not sample_conversations.is_loaded(inbox):
+            self._step("Loading conversations")
+            sample_conversations.load(inbox=inbox, progress=self._progress)
         self._step(f"Prepared in {time.monotonic() - started:.0f} s")
         return logins
 
@@ -63,6 +67,7 @@ class Command(BaseCommand):
         lines = [
             "",
             f"  Sample shop with the chat   {base}/",
+            f"  Desk (agents)               {base}/desk/",
             f"  Knowledge (admins)          {base}/knowledge/",
             "",
             *(f"  Login {login.role:8} user {login.username:8} password {login.password}" for login in logins),
