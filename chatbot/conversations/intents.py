@@ -1,4 +1,4 @@
-"""Whether a customer's question is one that a canned reply answers. Pure; how alike questions are is `matching.py`'s work.
+"""Whether a customer's question is one that a canned reply answers. Pure; likeness is `matching.py`'s work.
 
 The bot answers with a canned text only when it is sure: the best reply's score reaches the threshold that was fitted
 on the examples, it is ahead of the second by a margin, and the question does not ask for anything else besides.
@@ -39,6 +39,8 @@ class Ranked:
     candidates: tuple[Candidate, ...] = ()
     nearest: tuple[Near, ...] = ()
     threshold: float = 1.0
+    trust: float = 0.0
+    """Share (0..1) of held-out examples at or above the threshold whose reply was the right one."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Decision:
     score: float = 0.0
     threshold: float = 1.0
     second: float = 0.0
+    trust: float = 0.0
     nearest: tuple[Near, ...] = ()
 
 
@@ -64,7 +67,7 @@ def decide(ranked: Ranked) -> Decision:
         verdict = "unsure"
     elif best.score - second < MARGIN:
         verdict = "close"
-    return Decision(verdict, best.reply, best.score, ranked.threshold, second, ranked.nearest[:NEAREST])
+    return Decision(verdict, best.reply, best.score, ranked.threshold, second, ranked.trust, ranked.nearest[:NEAREST])
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,7 @@ class Prepared:
             "score": round(self.decision.score, 4),
             "threshold": round(self.decision.threshold, 4),
             "second": round(self.decision.second, 4),
-            "nearest": [
-                {"text": near.text, "similarity": round(near.similarity, 4)} for near in self.decision.nearest
-            ],
+            "nearest": [{"text": near.text, "similarity": round(near.similarity, 4)} for near in self.decision.nearest],
         }
 
 
@@ -115,8 +116,8 @@ class Chosen:
     replies: tuple[Prepared, ...]
 
     @property
-    def score(self) -> float:
-        return min(one.decision.score for one in self.replies)
+    def trust(self) -> float:
+        return min(one.decision.trust for one in self.replies)
 
 
 def choose(matches: Sequence[Prepared | None]) -> Chosen | None:

@@ -6,7 +6,7 @@ nothing, what every example would score had it, or its whole reply, not been the
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ WITHOUT: Final = 0.6
 FULL: Final = 0.85
 """Shares of the spelling's own result up to which, and from which on, meaning has no say and its full say."""
 
+_WORD: Final = r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+"
+
 FLOOR: Final = 0.5
 """No threshold is below it: with a handful of replies the examples alone do not show what else customers ask."""
 CEILING: Final = 0.85
@@ -56,7 +58,7 @@ class Spelling:
         parts: list[Any] = [
             TfidfVectorizer(
                 preprocessor=folded, ngram_range=(1, 2), sublinear_tf=True,
-                token_pattern=r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+",
+                token_pattern=_WORD,
             ),
             TfidfVectorizer(preprocessor=folded, analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True),
         ]  # fmt: skip
@@ -108,6 +110,7 @@ class ExampleMatcher:
         self.foreign = self._without_own_reply(inverse, wanted)
         """Best score of each example had its whole reply not been there: a question that nothing answers."""
         self.threshold = self._threshold()
+        self.trust = self._trust()
 
     @property
     def own(self) -> npt.NDArray[np.int64]:
@@ -127,6 +130,13 @@ class ExampleMatcher:
     def _threshold(self) -> float:
         """From where nearly no question of a left-out reply is answered; never outside FLOOR..CEILING."""
         return float(np.clip(np.quantile(self.foreign, 1 - FOREIGN), FLOOR, CEILING))
+
+    def _trust(self) -> float:
+        """Of the examples, held out with or without their reply, that would be answered: the share answered rightly."""
+        sure = self.held_out.max(axis=1) >= self.threshold
+        right = int((sure & (self.held_out.argmax(axis=1) == self._column)).sum())
+        wrong = int(sure.sum()) - right + int((self.foreign >= self.threshold).sum())
+        return (right + 1) / (right + wrong + 2)
 
     # --- Similarity ------------------------------------------------------------------------------------
     def _say(self, languages: Sequence[str]) -> Floats:
@@ -161,6 +171,7 @@ class ExampleMatcher:
                 for at in near
             ),
             threshold=self.threshold,
+            trust=self.trust,
         )
 
 

@@ -17,6 +17,7 @@ from chatbot.accounts.models import User
 from chatbot.conversations import (
     activities,
     email_address,
+    canned_services,
     events,
     handing_over,
     publishing,
@@ -238,6 +239,8 @@ class BotReply:
     """Reason of a handoff, empty for none."""
     citations: Sequence[Citation]
     card: AnswerCard
+    canned_id: int | None = None
+    topic: str = ""
 
 
 def post_bot_reply(*, conversation: Conversation, reply: BotReply) -> tuple[Message, events.MessageOut]:
@@ -251,6 +254,7 @@ def post_bot_reply(*, conversation: Conversation, reply: BotReply) -> tuple[Mess
             offer_person=reply.offer_person,
             citations=reply.citations,
             card=reply.card,
+            canned_reply=CannedReply.objects.filter(pk=reply.canned_id).first() if reply.canned_id else None,
         ),
         publish=False,
     )
@@ -259,6 +263,9 @@ def post_bot_reply(*, conversation: Conversation, reply: BotReply) -> tuple[Mess
     if abstentions != conversation.abstentions:
         conversation.abstentions = abstentions
         conversation.save(update_fields=["abstentions", "updated_at"])
+    if reply.topic and reply.topic != conversation.topic:
+        conversation.topic = reply.topic[:80]
+        conversation.save(update_fields=["topic", "updated_at"])
     return message, shown
 
 
@@ -310,6 +317,8 @@ def append(conversation: Conversation, draft: Draft, *, publish: bool = True) ->
     if draft.card is not None:
         draft.card.message = message
         draft.card.save()
+    if draft.canned_reply is not None:
+        canned_services.count_use(canned=draft.canned_reply)
     shown = selectors.fresh_message_out(message, draft.citations)
     if publish:
         publishing.publish_on_commit(conversation.pk, shown)
