@@ -61,7 +61,7 @@ def decide(ranked: Ranked) -> Decision:
     if not ranked.candidates:
         return Decision("nothing", threshold=ranked.threshold)
     best = ranked.candidates[0]
-    second = ranked.candidates[1].score if len(ranked.candidates) > 1 else 0.0
+    second = max((other.score for other in ranked.candidates[1:]), default=0.0)
     verdict: Verdict = "sure"
     if best.score < ranked.threshold:
         verdict = "unsure"

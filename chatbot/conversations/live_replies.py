@@ -58,11 +58,11 @@ class LiveReplies:
             logger.warning("Canned replies were left out: %s", error)
             return None
 
-    def judge(self, question: str, *, inbox_id: int | None) -> Decision:
+    def judge(self, question: str, *, inbox_id: int | None, patience: float = PATIENCE_SECONDS) -> Decision:
         """The decision on one question, also when it is not sure. Raises DatabaseError, EmbedderUnavailable."""
         if not question.strip() or len(question) > LONGEST:
             return Decision("nothing")
-        matcher = self._matcher(inbox_id)
+        matcher = self._matcher(inbox_id, patience)
         return decide(matcher.rank(question)) if matcher else Decision("nothing")
 
     def _prepared(self, found: Decision, language: str, asker: Asker) -> Prepared | None:
@@ -74,7 +74,7 @@ class LiveReplies:
         said = canned.fill(text, {**canned.neutral(language), **asker.values})
         return Prepared(row.pk, row.shortcut, row.title, said, found) if said else None
 
-    def _matcher(self, inbox_id: int | None) -> ExampleMatcher | None:
+    def _matcher(self, inbox_id: int | None, patience: float) -> ExampleMatcher | None:
         state = _fingerprint(inbox_id)
         with self._lock:
             built = self._built.get(inbox_id)
@@ -89,7 +89,7 @@ class LiveReplies:
                 thread.start()
         if built is not None:
             return built.matcher
-        thread.join(PATIENCE_SECONDS)
+        thread.join(patience)
         fresh = self._built.get(inbox_id)
         return fresh.matcher if fresh else None
 

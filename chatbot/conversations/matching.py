@@ -3,6 +3,7 @@
 Heavy: numpy, scikit-learn, and an embedder from outside. Kernel ridge regression on one similarity that joins meaning
 (a Gaussian of the embeddings' distance) and spelling (TF-IDF of words and letter groups). Its closed form gives, for
 nothing, what every example would score had it, or its whole reply, not been there: from that comes the threshold.
+A logistic regression on the embeddings has a vote on which reply it is.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 
 from chatbot.conversations.intents import NEAREST, Candidate, Near, Ranked
 from retrieval.embedding import Embedder
@@ -26,6 +28,7 @@ WIDTH: Final = 0.3
 SPELLING: Final = 0.2
 """Weight of spelling beside meaning, where the embedder knows the language."""
 RIDGE: Final = 0.3
+VOTER_STRENGTH: Final = 30.0
 MAX_EXAMPLES: Final = 4000
 """More are thinned, evenly over the replies; the fit takes cubic time."""
 CANDIDATES: Final = 5
@@ -49,6 +52,24 @@ FOREIGN: Final = 0.02
 class Example:
     reply: int
     text: str
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Questions x replies. `fit` says how well it fits (about 0..1), `votes` which reply it is."""
+
+    fit: Floats
+    votes: Floats
+
+    @property
+    def chosen(self) -> npt.NDArray[np.int64]:
+        """Column of the best reply of each question."""
+        return self.votes.argmax(axis=1)
+
+    @property
+    def confidence(self) -> Floats:
+        """How well each question fits the reply that was chosen for it."""
+        return self.fit[np.arange(len(self.fit)), self.chosen] if len(self.fit) else np.zeros(0)
 
 
 class Spelling:
@@ -97,6 +118,7 @@ class ExampleMatcher:
         self._competence = _measured(languages, self._column, cosines, spelling)
         self._known = self._say(languages)
         self._fit(self._joined(cosines, spelling, self._known))
+        self._voter = self._fitted_voter()
 
     def _fit(self, similarity: Floats) -> None:
         """Ridge regression in its dual form, and what it says of examples it has not seen."""
@@ -112,10 +134,11 @@ class ExampleMatcher:
         self.threshold = self._threshold()
         self.trust = self._trust()
 
-    @property
-    def own(self) -> npt.NDArray[np.int64]:
-        """Column of each example's reply, in the order of `held_out`."""
-        return self._column
+    def _fitted_voter(self) -> Any:
+        """A second opinion on which reply it is; it has no say on whether it is any."""
+        if len(self.replies) < 2:
+            return None
+        return LogisticRegression(C=VOTER_STRENGTH, max_iter=500).fit(self._vectors, self._column)
 
     def _without_own_reply(self, inverse: Floats, wanted: Floats) -> Floats:
         found = np.zeros(len(self._examples))
@@ -149,23 +172,30 @@ class ExampleMatcher:
         return left * right * meaning + (SPELLING + (1 - left) * (1 - right)) * spelling
 
     # --- Asking ----------------------------------------------------------------------------------------
-    def scores(self, questions: Sequence[str]) -> Floats:
-        """Score of each question for each reply (questions x replies), columns in the order of `replies`."""
-        return self._similar(questions) @ self._weights
+    def scores(self, questions: Sequence[str]) -> Scores:
+        """Of each question for each reply, columns in the order of `replies`."""
+        return self._scored(*self._similar(questions))
 
-    def _similar(self, questions: Sequence[str]) -> Floats:
+    def _similar(self, questions: Sequence[str]) -> tuple[Floats, Floats, Floats]:
+        """Likeness with each example; the questions' vectors; how far meaning can be trusted for each."""
         known = self._say([_language(question) for question in questions])
-        cosines = self._embedder.queries(list(questions)) @ self._vectors.T
-        return self._joined(cosines, self._spelling.alike(questions), known)
+        vectors = self._embedder.queries(list(questions)).astype(np.float64)
+        return self._joined(vectors @ self._vectors.T, self._spelling.alike(questions), known), vectors, known
+
+    def _scored(self, similar: Floats, vectors: Floats, known: Floats) -> Scores:
+        fit: Floats = similar @ self._weights
+        if self._voter is None:
+            return Scores(fit, fit)
+        return Scores(fit, fit + known[:, None] * self._voter.predict_proba(vectors))
 
     def rank(self, question: str) -> Ranked:
         """The best replies and the closest examples."""
-        similar = self._similar([question])[0]
-        scores = similar @ self._weights
-        order = np.argsort(-scores, kind="stable")[:CANDIDATES]
+        asked = self._similar([question])
+        scores, similar = self._scored(*asked), asked[0][0]
+        order = np.argsort(-scores.votes[0], kind="stable")[:CANDIDATES]
         near = np.argsort(-similar, kind="stable")[:NEAREST]
         return Ranked(
-            candidates=tuple(Candidate(self.replies[at], float(scores[at])) for at in order),
+            candidates=tuple(Candidate(self.replies[at], float(scores.fit[0, at])) for at in order),
             nearest=tuple(
                 Near(self._examples[at].reply, self._examples[at].text, float(min(1.0, similar[at] / (1 + SPELLING))))
                 for at in near

@@ -5,6 +5,7 @@ from django.urls import path
 from chatbot.desk import views
 from chatbot.desk.people import audit_log, profile
 from chatbot.desk.people import views as people
+from chatbot.desk import canned_views, views
 
 app_name = "desk"
 urlpatterns = [
@@ -18,4 +19,10 @@ urlpatterns = [
     path("teams/<int:team_id>/", people.team, name="team"),
     path("teams/<int:team_id>/delete/", people.delete_team, name="delete_team"),
     path("audit/", audit_log.audit_log, name="audit"),
+    path("canned/", canned_views.replies, name="canned"),
+    path("canned/new/", canned_views.create, name="new_canned"),
+    path("canned/try/", canned_views.try_question, name="try_canned"),
+    path("canned/try/<str:token>/", canned_views.trial, name="canned_trial"),
+    path("canned/<int:reply_id>/", canned_views.change, name="change_canned"),
+    path("canned/<int:reply_id>/delete/", canned_views.delete, name="delete_canned"),
 ]
