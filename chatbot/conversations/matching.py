@@ -44,6 +44,10 @@ _WORD: Final = r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+"
 FLOOR: Final = 0.5
 """No threshold is below it: with a handful of replies the examples alone do not show what else customers ask."""
 CEILING: Final = 0.85
+PRIOR: Final = 0.9
+PRIOR_WEIGHT: Final = 10
+"""What a match above the threshold is trusted before the examples say anything: a cautious reading of the figures in
+docs/benchmarks.md, worth ten examples."""
 FOREIGN: Final = 0.02
 """Share of the questions of a reply that was left out which may reach the threshold."""
 
@@ -159,7 +163,7 @@ class ExampleMatcher:
         sure = self.held_out.max(axis=1) >= self.threshold
         right = int((sure & (self.held_out.argmax(axis=1) == self._column)).sum())
         wrong = int(sure.sum()) - right + int((self.foreign >= self.threshold).sum())
-        return (right + 1) / (right + wrong + 2)
+        return (right + PRIOR * PRIOR_WEIGHT) / (right + wrong + PRIOR_WEIGHT)
 
     # --- Similarity ------------------------------------------------------------------------------------
     def _say(self, languages: Sequence[str]) -> Floats:

@@ -78,9 +78,7 @@ class CannedForm(forms.Form):
     def clean_shortcut(self) -> str:
         shortcut = str(self.cleaned_data["shortcut"]).strip().removeprefix("/").lower()
         if not _SHORTCUT.fullmatch(shortcut):
-            raise forms.ValidationError(
-                _("Use letters, digits and hyphens only, at most 40, for example returns-abroad.")
-            )
+            raise forms.ValidationError(_("Use at most 40 letters, digits and hyphens, for example returns-abroad."))
         others = CannedReply.objects.filter(shortcut__iexact=shortcut).exclude(pk=self.reply.pk if self.reply else None)
         if taken := others.first():
             raise forms.ValidationError(
@@ -141,7 +139,7 @@ class CannedForm(forms.Form):
             if not said.texts.get(code):
                 self.add_error(
                     _name("text", code),
-                    _("There are example questions in this language. Write the text in it as well."),
+                    _("There are example questions in this language. Write the text in it too."),
                 )
 
     def said(self) -> CannedText:
