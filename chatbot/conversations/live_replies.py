@@ -67,7 +67,7 @@ class LiveReplies:
 
     def _prepared(self, found: Decision, language: str, asker: Asker) -> Prepared | None:
         """Read anew: the text is today's, and a reply that may not be used here any more is not."""
-        row = _for_bot(asker.inbox).filter(pk=found.reply).first()
+        row = _for_bot(asker.inbox).filter(pk=found.reply).first() if found.reply is not None else None
         text = canned.own_text(row.texts, language) if row else ""
         if row is None or not text:
             return None

@@ -68,7 +68,7 @@ class Scores:
     @property
     def chosen(self) -> npt.NDArray[np.int64]:
         """Column of the best reply of each question."""
-        return self.votes.argmax(axis=1)
+        return np.asarray(self.votes.argmax(axis=1), np.int64)
 
     @property
     def confidence(self) -> Floats:
@@ -129,7 +129,7 @@ class ExampleMatcher:
         count = len(self._examples)
         wanted = np.zeros((count, len(self.replies)))
         wanted[np.arange(count), self._column] = 1.0
-        inverse = np.linalg.inv(similarity + RIDGE * np.eye(count))
+        inverse: Floats = np.asarray(np.linalg.inv(similarity + RIDGE * np.eye(count)), np.float64)
         self._weights: Floats = inverse @ wanted
         self.held_out: Floats = wanted - self._weights / np.diag(inverse)[:, None]
         """Score of each example for each reply (examples x replies) had the example not been there."""

@@ -50,9 +50,9 @@ class CannedForm(forms.Form):
     )
     active = forms.BooleanField(required=False, initial=True, label=_("In use"))
 
-    def __init__(self, *args: Any, reply: CannedReply | None = None, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, reply: CannedReply | None = None) -> None:
         self.reply = reply
-        super().__init__(*args, initial=_initial(reply), **kwargs)
+        super().__init__(data, initial=_initial(reply))
         for code, language in settings.LANGUAGES:
             self._add_language(code, str(language))
 
@@ -79,7 +79,9 @@ class CannedForm(forms.Form):
         shortcut = str(self.cleaned_data["shortcut"]).strip().removeprefix("/").lower()
         if not _SHORTCUT.fullmatch(shortcut):
             raise forms.ValidationError(_("Use at most 40 letters, digits and hyphens, for example returns-abroad."))
-        others = CannedReply.objects.filter(shortcut__iexact=shortcut).exclude(pk=self.reply.pk if self.reply else None)
+        others = CannedReply.objects.filter(shortcut__iexact=shortcut)
+        if self.reply is not None:
+            others = others.exclude(pk=self.reply.pk)
         if taken := others.first():
             raise forms.ValidationError(
                 _("“%(title)s” has this shortcut already. Choose another one."), params={"title": taken.title}

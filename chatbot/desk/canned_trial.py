@@ -76,7 +76,7 @@ def _outcome(kept: dict[str, Any]) -> dict[str, Any]:
     found = live_replies.judge(kept["question"], inbox_id=kept["inbox"], patience=PATIENCE_SECONDS)
     spoken = languages.language_of(kept["question"], default=kept["language"])
     reply = CannedReply.objects.filter(pk=found.reply).first() if found.reply is not None else None
-    verdict = found.verdict
+    verdict: str = found.verdict
     if reply is not None and verdict == "sure" and not canned.own_text(reply.texts, spoken):
         verdict = "no_text"
     return {
