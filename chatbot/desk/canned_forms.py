@@ -104,7 +104,7 @@ class CannedForm(forms.Form):
             self.add_error(
                 name,
                 forms.ValidationError(
-                    _("“%(name)s” is not a variable. Use one of %(known)s, in double braces."),
+                    _("“%(name)s” is not a variable. Use one of %(known)s."),
                     params={"name": unknown[0][:60], "known": ", ".join(f"{{{{{one}}}}}" for one in canned.VARIABLES)},
                 ),
             )
