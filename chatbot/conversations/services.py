@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from chatbot.accounts.models import User
 from chatbot.conversations import (
     activities,
-    email_address,
     canned_services,
+    email_address,
     events,
     handing_over,
     publishing,

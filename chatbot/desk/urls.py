@@ -2,10 +2,9 @@
 
 from django.urls import path
 
-from chatbot.desk import views
+from chatbot.desk import canned_views, views
 from chatbot.desk.people import audit_log, profile
 from chatbot.desk.people import views as people
-from chatbot.desk import canned_views, views
 
 app_name = "desk"
 urlpatterns = [
