@@ -198,6 +198,15 @@ def test_an_agent_sees_replies_of_every_inbox_and_of_their_own_only(reply: Canne
     assert client.post(reverse("desk:try_canned"), {"question": "x", "inbox": theirs.pk}).status_code == 400
 
 
+@pytest.mark.parametrize(("sought", "found"), [("九点", True), ("HOURS", True), ("nine o", False), ("\x00", True)])
+def test_the_list_is_searched_by_title_shortcut_and_text(reply: CannedReply, sought: str, found: bool) -> None:
+    reply.texts["zh-hans"] = "我们九点开门。"
+    reply.save()
+    page = client_of("agent").get(reverse("desk:canned"), {"q": sought}).content.decode()
+    assert ("/hours" in page) is found
+    assert ("No canned reply has these words" in page) is not found
+
+
 # --- Trying a question --------------------------------------------------------------------------------
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch) -> None:
