@@ -239,6 +239,7 @@ CELERY_TASK_DEFAULT_QUEUE = "index"
 CELERY_TASK_ROUTES = {
     "chatbot.conversations.tasks.*": {"queue": "replies"},
     "chatbot.conversations.clock_tasks.*": {"queue": "index"},
+    "chatbot.desk.tasks.try_canned": {"queue": "replies"},
     "retrieval.tasks.*": {"queue": "index"},
     "chatbot.knowledge.tasks.*": {"queue": "index"},
     "finetune.tasks.*": {"queue": "training"},

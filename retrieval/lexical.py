@@ -64,7 +64,7 @@ def terms(text: str, languages: Collection[str]) -> list[str]:
     """Terms of a text, in order, with repetitions. Words are stemmed in each of `languages` (one for a passage)."""
     found: list[str] = []
     latin = tuple(dict.fromkeys(base(language) for language in languages)) or ("",)
-    for match in _RUN.finditer(_folded(text)):
+    for match in _RUN.finditer(folded(text)):
         run = match.group()
         if match.lastgroup == "word":
             found.extend(_word_terms(run, latin))
@@ -75,7 +75,8 @@ def terms(text: str, languages: Collection[str]) -> list[str]:
     return found
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """One spelling for many: NFKC, lower case, Chinese in simplified characters."""
     folded = unicodedata.normalize("NFKC", text).lower()
     return _to_simplified(folded) if re.search(r"[\u3400-\u9fff]", folded) else folded
 

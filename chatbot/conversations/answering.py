@@ -13,6 +13,7 @@ from chatbot.conversations import finding
 from chatbot.conversations import language as languages
 from chatbot.conversations import understanding as understandings
 from chatbot.conversations.finding import Found
+from chatbot.conversations.intents import Asker, Chosen, PreparedReplies, choose
 from chatbot.conversations.understanding import Understanding
 from chatbot.conversations.verification import Checked, StreamedSentences, check
 from chatbot.conversations.wording import other_words
@@ -20,7 +21,7 @@ from finetune.records import Engine, GenerationRequest, GenerationResult
 from finetune.records import Turn as GenerationTurn
 from retrieval.records import Hit, Searcher, Turn
 
-Decision = Literal["answer", "clarify", "abstain", "handoff", "smalltalk"]
+Decision = Literal["answer", "clarify", "abstain", "handoff", "smalltalk", "canned"]
 
 ANSWER_FROM: Final = 0.5
 """Confidence from which a question is answered; the confidence is calibrated (see `evidence.py`)."""
@@ -43,6 +44,7 @@ class AnswerContext:
     abstentions: int = 0
     handoff_after: int = 2
     """Times in a row that it may not know before it hands over; the last of them is the handoff."""
+    asker: Asker = field(default_factory=Asker)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,9 @@ class Answer:
     adapter: str = ""
     index_version: str = ""
     prompt_digest: str = ""
+    canned: int | None = None
+    """The canned reply this is, of the first question when there are several."""
+    topic: str = ""
 
 
 class _Writing:
@@ -108,11 +113,13 @@ class Answerer:
         engine: Engine,
         fallback: Engine,
         words_of: finding.WordsOf,
+        prepared: PreparedReplies | None = None,
     ) -> None:
         self._searcher = searcher
         self._engine = engine
         self._fallback = fallback
         self._words_of = words_of
+        self._prepared = prepared
 
     def answer(
         self,
@@ -128,6 +135,9 @@ class Answerer:
         writing = _Writing(emit)
         if understood.intent != "question":
             answer = self._fixed(understood, context, writing)
+        elif chosen := self._chosen(understood, context):
+            writing.say(chosen.text)
+            answer = _canned(chosen, understood)
         else:
             stage("searching")
             found = [
@@ -160,6 +170,17 @@ class Answerer:
         writing.say(languages.say(topic, understood.language, company=context.company))
         offer = topic == "insult"
         return Answer("smalltalk", writing.text, offer_person=offer, card={"topic": topic, "orders": understood.orders})
+
+    def _chosen(self, understood: Understanding, context: AnswerContext) -> Chosen | None:
+        """The canned replies that surely answer all that is asked. A question that hangs on earlier ones never is."""
+        parts = understood.parts
+        if self._prepared is None or understood.person or understood.orders:
+            return None
+        if any(part.vague or part.follow_up for part in parts):
+            return None
+        return choose(
+            [self._prepared.match(part.text, language=understood.language, asker=context.asker) for part in parts]
+        )
 
     # --- Decide --------------------------------------------------------------------------------------
     def _from_found(
@@ -263,6 +284,18 @@ class Answerer:
         numbers = {index + 1: writing.number_of(one.hits[index]) for index in checked.passages}
         text = checked.renumbered(numbers)
         writing.say(text.lstrip() if first else checked.gap + text.lstrip())
+
+
+def _canned(chosen: Chosen, understood: Understanding) -> Answer:
+    first = chosen.replies[0]
+    return Answer(
+        decision="canned",
+        text=chosen.text,
+        confidence=chosen.trust,
+        card={"language": understood.language, "canned": [one.card() for one in chosen.replies]},
+        canned=first.reply,
+        topic=first.shortcut,
+    )
 
 
 def _answerable(one: Found) -> bool:

@@ -5,12 +5,17 @@ Heavy: imports the index; a model is loaded at the first answer. Task bodies and
 
 import logging
 
+from django.conf import settings
+
 from chatbot.conversations.answering import Answerer
 from chatbot.conversations.collection import LiveWords
 from chatbot.conversations.finding import WordsOf
+from chatbot.conversations.intents import PreparedReplies
+from chatbot.conversations.live_replies import LiveReplies
 from finetune.engine_pool import get_engine
 from finetune.engines.extractive import ExtractiveEngine
 from finetune.records import Engine
+from retrieval.embedding import Embedder, get_embedder
 from retrieval.records import Searcher
 from retrieval.search import get_searcher
 
@@ -18,12 +23,22 @@ logger = logging.getLogger(__name__)
 _words = LiveWords()
 
 
+def _embedder() -> Embedder:
+    return get_embedder(settings.EMBEDDER_MODEL)
+
+
+live_replies = LiveReplies(_embedder)
+"""This process's canned replies, shared by the answerer and whoever tries a question."""
+
+
 def build_answerer(*, patience: float = 0.0) -> Answerer:
     """An answerer for this process over the active index version."""
-    return answerer_over(get_searcher(), words_of=_words.of, patience=patience)
+    return answerer_over(get_searcher(), words_of=_words.of, patience=patience, prepared=live_replies)
 
 
-def answerer_over(searcher: Searcher, *, words_of: WordsOf, patience: float = 0.0) -> Answerer:
+def answerer_over(
+    searcher: Searcher, *, words_of: WordsOf, patience: float = 0.0, prepared: PreparedReplies | None = None
+) -> Answerer:
     """The configured engine over any searcher. While the engine cannot be loaded, the extractive floor answers.
 
     `patience` is how many seconds to wait for the model to load; servers do not wait, commands do.
@@ -37,4 +52,4 @@ def answerer_over(searcher: Searcher, *, words_of: WordsOf, patience: float = 0.
         status = serving.wait_until_settled(patience)
         if status.state != "ready":
             logger.error("The extractive engine answers. %s", status.problem or "The model is still loading.")
-    return Answerer(searcher=searcher, engine=engine, fallback=floor, words_of=words_of)
+    return Answerer(searcher=searcher, engine=engine, fallback=floor, words_of=words_of, prepared=prepared)

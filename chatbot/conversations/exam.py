@@ -39,7 +39,7 @@ def grade(
         lang=str(question.get("lang", "")),
         kind=str(question["kind"]),
         decision=decision,
-        source_found=bool(sources & set(documents)) if sources else None,
+        source_found=bool(sources & set(documents)) if sources and decision != "canned" else None,
         honest=decision == "handoff" or (decision == "abstain" and offer_person),
         trapped=any(phrase.casefold() in said for phrase in forbidden),
         correct=all(any(phrase.casefold() in said for phrase in group) for group in wanted) if wanted else None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 from django.db import connection, connections
 
-from chatbot.conversations import jobs, publishing, services, streams
+from chatbot.conversations import canned_selectors, jobs, publishing, services, streams
 from chatbot.conversations.events import StreamStatus
 from chatbot.conversations.models import AnswerCard, Citation, Message
 
@@ -103,6 +103,7 @@ def _give_connection_back() -> None:
 
 def _context(claim: jobs.Claim) -> "AnswerContext":
     from chatbot.conversations.answering import AnswerContext
+    from chatbot.conversations.intents import Asker
 
     conversation = claim.conversation
     inbox = conversation.inbox
@@ -114,6 +115,7 @@ def _context(claim: jobs.Claim) -> "AnswerContext":
         collections=frozenset(inbox.collections) or None,
         abstentions=conversation.abstentions,
         handoff_after=inbox.handoff_after,
+        asker=Asker(inbox.pk, canned_selectors.values(conversation=conversation)),
     )
 
 
@@ -147,6 +149,8 @@ def _reply(answer: "Answer") -> services.BotReply:
             )
             for source in answer.sources
         ),
+        canned_id=answer.canned,
+        topic=answer.topic,
         card=AnswerCard(
             decision=answer.decision[:12],
             confidence=answer.confidence,

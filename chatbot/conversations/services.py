@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from chatbot.accounts.models import User
 from chatbot.conversations import (
     activities,
+    canned_services,
     customer_presence,
     email_address,
     events,
@@ -240,6 +241,8 @@ class BotReply:
     """Reason of a handoff, empty for none."""
     citations: Sequence[Citation]
     card: AnswerCard
+    canned_id: int | None = None
+    topic: str = ""
 
 
 def post_bot_reply(*, conversation: Conversation, reply: BotReply) -> tuple[Message, events.MessageOut]:
@@ -253,6 +256,7 @@ def post_bot_reply(*, conversation: Conversation, reply: BotReply) -> tuple[Mess
             offer_person=reply.offer_person,
             citations=reply.citations,
             card=reply.card,
+            canned_reply=CannedReply.objects.filter(pk=reply.canned_id).first() if reply.canned_id else None,
         ),
         publish=False,
     )
@@ -261,6 +265,9 @@ def post_bot_reply(*, conversation: Conversation, reply: BotReply) -> tuple[Mess
     if abstentions != conversation.abstentions:
         conversation.abstentions = abstentions
         conversation.save(update_fields=["abstentions", "updated_at"])
+    if reply.topic and reply.topic != conversation.topic:
+        conversation.topic = reply.topic[:80]
+        conversation.save(update_fields=["topic", "updated_at"])
     return message, shown
 
 
@@ -312,6 +319,8 @@ def append(conversation: Conversation, draft: Draft, *, publish: bool = True) ->
     if draft.card is not None:
         draft.card.message = message
         draft.card.save()
+    if draft.canned_reply is not None:
+        canned_services.count_use(canned=draft.canned_reply)
     shown = selectors.fresh_message_out(message, draft.citations)
     if publish:
         publishing.publish_on_commit(conversation.pk, shown)

@@ -5,7 +5,7 @@ from typing import Any
 from channels.sessions import CookieMiddleware
 from django.urls import path
 
-from chatbot.desk import export_views, views
+from chatbot.desk import canned_views, export_views, views
 from chatbot.desk.consumers import DeskConsumer
 from chatbot.desk.people import audit_log, profile
 from chatbot.desk.people import views as people
@@ -23,6 +23,12 @@ urlpatterns = [
     path("teams/<int:team_id>/delete/", people.delete_team, name="delete_team"),
     path("export/", export_views.export, name="export"),
     path("audit/", audit_log.audit_log, name="audit"),
+    path("canned/", canned_views.replies, name="canned"),
+    path("canned/new/", canned_views.create, name="new_canned"),
+    path("canned/try/", canned_views.try_question, name="try_canned"),
+    path("canned/try/<str:token>/", canned_views.trial, name="canned_trial"),
+    path("canned/<int:reply_id>/", canned_views.change, name="change_canned"),
+    path("canned/<int:reply_id>/delete/", canned_views.delete, name="delete_canned"),
 ]
 _socket: Any = CookieMiddleware(DeskConsumer.as_asgi())
 websocket_urlpatterns = [path("ws/desk/", _socket)]

@@ -19,7 +19,8 @@ from django.db import transaction
 
 from chatbot.accounts.models import User
 from chatbot.accounts.roles import PERMISSIONS
-from chatbot.conversations.models import Inbox
+from chatbot.conversations import canned_services
+from chatbot.conversations.models import CannedReply, Inbox
 from retrieval import fingerprints
 from retrieval.models import Document, Source
 
@@ -156,6 +157,25 @@ def load_inbox(origins: list[str]) -> Inbox:
         },
     )
     return inbox
+
+
+def load_canned_replies() -> int:
+    """The sample's canned replies, where there are none yet: what was changed on the pages stays. Returns how many."""
+    if CannedReply.objects.exists():
+        return 0
+    entries: list[dict[str, Any]] = json.loads((SAMPLE / "canned.json").read_text(encoding="utf-8"))
+    for entry in entries:
+        asked = entry.get("examples", {})
+        canned_services.save(
+            said=canned_services.CannedText(
+                title=entry["title"],
+                shortcut=entry["shortcut"],
+                texts=entry["texts"],
+                examples=tuple((language, text) for language, texts in asked.items() for text in texts),
+                for_bot=entry.get("for_bot", False),
+            )
+        )
+    return len(entries)
 
 
 def load_logins() -> list[Login]:

@@ -74,6 +74,7 @@ def _key(token: str) -> str:
 def _outcome(kept: dict[str, Any]) -> dict[str, Any]:
     from chatbot.conversations import replying
     from chatbot.conversations.answering import AnswerContext
+    from chatbot.conversations.intents import Asker
     from retrieval.records import Turn
     from retrieval.search import get_searcher
 
@@ -89,6 +90,7 @@ def _outcome(kept: dict[str, Any]) -> dict[str, Any]:
             language=inbox.language if inbox else "",
             company=(inbox.company or inbox.title or inbox.name) if inbox else "",
             collections=collections,
+            asker=Asker(inbox.pk if inbox else None, {"company": inbox.company or inbox.title} if inbox else {}),
         ),
         emit=lambda _text: None,
         stage=lambda _name: None,

@@ -48,6 +48,7 @@ class Command(BaseCommand):
         changed = sample_company.load_documents(self._progress)
         names = {"localhost", "127.0.0.1", host} - {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
         inbox = sample_company.load_inbox(sorted({settings.PUBLIC_URL, *(f"http://{name}:{port}" for name in names)}))
+        sample_company.load_canned_replies()
         logins = sample_company.load_logins()
         sample_traces.load_staff(inbox)
         if changed or sync.is_due():
