@@ -81,13 +81,15 @@ class PostOffice:
         self.at_rcpt: list[str] = []
         self.at_data: list[str] = []
 
-    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, options: Any) -> str:
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd names it
+        self, _server: Any, _session: Any, envelope: Any, address: str, options: Any
+    ) -> str:
         if self.at_rcpt:
             return self.at_rcpt.pop(0)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - as above
         if self.at_data:
             return self.at_data.pop(0)
         message = message_from_bytes(envelope.content, policy=policy.default)

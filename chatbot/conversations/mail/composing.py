@@ -54,11 +54,12 @@ def compose(row: OutboundEmail) -> EmailMultiAlternatives:
 
 def _context(row: OutboundEmail, language: str) -> dict[str, object]:
     conversation = row.conversation
-    inbox = conversation.inbox
+    inbox, contact = conversation.inbox, conversation.contact
     return {
         "language": "zh-Hans" if language == "zh-hans" else language,
         "company": addresses.one_line(inbox.company or inbox.title or inbox.name),
-        "customer": addresses.one_line(conversation.contact.name, 60),
+        # Somebody else's address must not be a way to send words of one's own to them.
+        "customer": addresses.one_line(contact.name, 60) if contact.email_verified else "",
         "said": _said(row),
         "chat_url": chat_url(conversation),
         "answerable": mail.answerable(),
@@ -97,7 +98,8 @@ def chat_url(conversation: Conversation) -> str:
     except ValueError:
         page = urlsplit("")
     if page.scheme in ("http", "https") and f"{page.scheme}://{page.netloc}" in origins:
-        return conversation.page_url
+        whole = conversation.contact.email_verified  # as for the name
+        return conversation.page_url if whole else f"{page.scheme}://{page.netloc}{page.path}"
     return next((origin for origin in origins if urlsplit(origin).scheme in ("http", "https")), "")
 
 

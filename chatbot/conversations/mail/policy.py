@@ -88,13 +88,13 @@ def _is_time(situation: Situation, reasons: tuple[Unseen, ...]) -> bool:
 
 
 # --- Trying again -----------------------------------------------------------------------------------
-ATTEMPTS: Final = 9
+ATTEMPTS: Final = 11
 _FIRST_WAIT: Final = timedelta(minutes=1)
 _LONGEST_WAIT: Final = timedelta(hours=4)
 
 
 def wait_after(attempt: int) -> timedelta | None:
-    """How long after the failed attempt (from 1) the next one is made; None: it was the last. About 9 hours in all."""
+    """How long after the failed attempt (from 1) the next is made; None: it was the last. About half a day in all."""
     if attempt >= ATTEMPTS:
         return None
     return min(_FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT)
