@@ -69,6 +69,11 @@ class Caught:
     html: str
     at: datetime
 
+    @property
+    def beginning(self) -> str:
+        """What was said, after the greeting and the sentence that our e-mails begin with."""
+        return " ".join(" ".join(self.text.split("\n\n")[2:]).split())[:160]
+
 
 def caught() -> list[Caught]:
     """Newest first."""
