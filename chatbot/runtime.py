@@ -13,10 +13,13 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.db import connections
+
+if TYPE_CHECKING:
+    from chatbot.conversations.mail.receiver import Receiver
 
 logger = logging.getLogger(__name__)
 
@@ -156,6 +159,7 @@ def serve(*, host: str, port: int, on_ready: Callable[[], None], web_only: bool 
     check_address(host=host, port=port)
     workers, clock = Workers(), Clock()
     web = Web(host=host, port=port, on_ready=on_ready)
+    post = None if web_only else _post()
 
     def stop(signum: int, _frame: FrameType | None) -> None:
         threading.Thread(target=_last_resort, name="last-resort", daemon=True).start()
@@ -169,13 +173,27 @@ def serve(*, host: str, port: int, on_ready: Callable[[], None], web_only: bool 
         jobs.release_dead_workers_of_this_host()
         workers.start()
         clock.start()
+        if post is not None:
+            post.start()
         threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
     web.run()
     if not web_only:
         clock.stop()
+        if post is not None:
+            post.stop()
         _give_back()
         workers.stop()
     _end(0)
+
+
+def _post() -> "Receiver | None":
+    """Takes customers' answers by e-mail in this process too, where a port is set for them."""
+    if not (settings.INBOUND_EMAIL_PORT and settings.INBOUND_EMAIL_DOMAIN):
+        return None
+    from chatbot.conversations.mail.receiver import Receiver
+
+    check_address(host=settings.INBOUND_EMAIL_HOST, port=settings.INBOUND_EMAIL_PORT)
+    return Receiver(host=settings.INBOUND_EMAIL_HOST, port=settings.INBOUND_EMAIL_PORT)
 
 
 def _give_back() -> None:

@@ -12,7 +12,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from chatbot import env
+from chatbot import env, mail_settings
 from finetune import threads
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -204,6 +204,29 @@ LIMIT_CONNECTIONS_PER_ADDRESS = env.text("LIMIT_CONNECTIONS_PER_ADDRESS", "120/m
 LIMIT_GENERATIONS_PER_INBOX = env.integer("LIMIT_GENERATIONS_PER_INBOX", 64, minimum=1)
 VISITOR_TOKEN_DAYS = env.integer("VISITOR_TOKEN_DAYS", 30, minimum=1, maximum=400)
 
+# --- E-mail ---------------------------------------------------------------------------------------
+_mail = mail_settings.server(env.text("EMAIL_URL"))
+EMAIL_ENABLED = bool(_mail.host)
+"""Off: the product does not promise to write. `make demo` turns it on with a catcher."""
+# Without a server nothing leaves, also what Django or a library would send by itself.
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_ENABLED else 'dummy'}.EmailBackend"
+EMAIL_HOST = _mail.host
+EMAIL_PORT = _mail.port
+EMAIL_HOST_USER = _mail.user
+EMAIL_HOST_PASSWORD = _mail.password
+EMAIL_USE_TLS = _mail.tls
+EMAIL_USE_SSL = _mail.ssl
+EMAIL_TIMEOUT = env.integer("EMAIL_TIMEOUT", 20, minimum=1, maximum=100)
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"chat@{_public.hostname or 'localhost'}")
+EMAIL_DELAY_SECONDS = env.integer("EMAIL_DELAY_SECONDS", 60, minimum=0, maximum=86400)
+EMAIL_PER_UNVERIFIED_ADDRESS = env.integer("EMAIL_PER_UNVERIFIED_ADDRESS", 5, minimum=1, maximum=1000)
+INBOUND_EMAIL_DOMAIN = env.text("INBOUND_EMAIL_DOMAIN").lower()
+INBOUND_EMAIL_HOST = env.text("INBOUND_EMAIL_HOST", "127.0.0.1")
+INBOUND_EMAIL_PORT = env.integer("INBOUND_EMAIL_PORT", 0, maximum=65535)
+INBOUND_EMAIL_MAX_BYTES = env.integer("INBOUND_EMAIL_MAX_BYTES", 10 * 1024 * 1024, minimum=10_000)
+INBOUND_EMAIL_PER_HOUR = env.integer("INBOUND_EMAIL_PER_HOUR", 30, minimum=1, maximum=100_000)
+MAIL_DIR = DATA_DIR / "mail"
+
 # --- Retrieval ------------------------------------------------------------------------------------
 EMBEDDER_MODEL = env.text("EMBEDDER_MODEL")
 INDEX_DIR = DATA_DIR / "indexes"
@@ -240,6 +263,7 @@ CELERY_TASK_ROUTES = {
     "chatbot.conversations.tasks.*": {"queue": "replies"},
     "chatbot.conversations.clock_tasks.*": {"queue": "index"},
     "chatbot.desk.tasks.try_canned": {"queue": "replies"},
+    "chatbot.conversations.mail.tasks.*": {"queue": "index"},
     "retrieval.tasks.*": {"queue": "index"},
     "chatbot.knowledge.tasks.*": {"queue": "index"},
     "finetune.tasks.*": {"queue": "training"},
@@ -268,6 +292,7 @@ CELERY_BEAT_SCHEDULE = {
     "wake-snoozed": {"task": "chatbot.conversations.clock_tasks.wake_snoozed", "schedule": 30.0},
     "route-waiting": {"task": "chatbot.conversations.clock_tasks.route_waiting", "schedule": 10.0},
     "tell-queues": {"task": "chatbot.conversations.clock_tasks.tell_queues", "schedule": 15.0},
+    "find-emails": {"task": "chatbot.conversations.mail.tasks.find", "schedule": 10.0},
     "purge-visitors": {"task": "chatbot.widget.tasks.purge", "schedule": 86400.0},
 }
 

@@ -21,6 +21,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("widget/", include("chatbot.widget.urls")),
     path("desk/", include("chatbot.desk.urls")),
+    path("mail/", include("chatbot.widget.mail_stop")),
+    path("demo/mail/", include("chatbot.desk.mailbox")),
     path("knowledge/", include("chatbot.knowledge.urls")),
     path("p/", include("chatbot.knowledge.public")),
     path("", include("chatbot.knowledge.site")),

@@ -22,7 +22,7 @@ from chatbot.conversations.models.desk import (
     Tag,
 )
 from chatbot.conversations.models.inboxes import Inbox, new_inbox_key, new_inbox_secret
-from chatbot.conversations.models.work import InboundEmail, Leased, OutboundEmail, ReplyJob, Suggestion
+from chatbot.conversations.models.work import EmailOptOut, InboundEmail, Leased, OutboundEmail, ReplyJob, Suggestion
 
 __all__ = [
     "Activity",
@@ -33,6 +33,7 @@ __all__ = [
     "Contact",
     "Conversation",
     "ConversationRating",
+    "EmailOptOut",
     "InboundEmail",
     "Inbox",
     "Leased",

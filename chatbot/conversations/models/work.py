@@ -160,10 +160,33 @@ class OutboundEmail(Leased):
         return f"{self.conversation_id}/{self.first_seq}-{self.last_seq} {self.state}"
 
 
+class EmailOptOut(models.Model):
+    """Somebody asked at this address to be left alone: in one conversation, or (without one) in all."""
+
+    address = models.CharField(max_length=64)
+    """SHA-256 of the address in small letters: enough to keep still, and no address is kept for it."""
+    conversation = models.ForeignKey(
+        Conversation, null=True, blank=True, on_delete=models.CASCADE, related_name="email_opt_outs"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["address", "conversation"], name="email_opt_out_once"),
+            models.UniqueConstraint(
+                fields=["address"], condition=Q(conversation__isnull=True), name="email_opt_out_everywhere_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address[:8]} {self.conversation_id or 'everywhere'}"
+
+
 class InboundEmail(models.Model):
     """An e-mail that arrived, so that the same one is kept once, and refused ones can be explained."""
 
     email_id = models.CharField(max_length=300, unique=True)
+    """The Message-ID header and, after a space, the conversation's number: one e-mail may answer two conversations."""
     sender = models.CharField(max_length=320, blank=True)
     subject = models.CharField(max_length=300, blank=True)
     accepted = models.BooleanField(default=False)

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chatbot import runtime
+from chatbot.conversations.mail import catcher
 
 
 class Command(BaseCommand):
@@ -26,6 +27,8 @@ class Command(BaseCommand):
                 runtime.check_address(host=host, port=port)
             except runtime.AddressInUse as error:
                 raise CommandError(str(error)) from error
+        if settings.EMBEDDED:
+            catcher.use()
         logins = self._prepare(host, port)
         if options["prepare"]:
             self.stderr.write("Ready. Start it with: make demo")
@@ -70,6 +73,7 @@ class Command(BaseCommand):
             f"  Sample shop with the chat   {base}/",
             f"  Desk (agents)               {base}/desk/",
             f"  Knowledge (admins)          {base}/knowledge/",
+            *([f"  Caught e-mails (login)      {base}/demo/mail/"] if catcher.in_use() else []),
             "",
             *(f"  Login {login.role:8} user {login.username:8} password {login.password}" for login in logins),
             "",
