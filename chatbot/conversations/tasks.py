@@ -2,11 +2,8 @@
 
 from celery import shared_task
 
-<<<<<<< HEAD
 from chatbot.conversations import clock_tasks  # noqa: F401 - Celery looks for tasks in modules of this name only
-=======
 from chatbot.conversations.mail import tasks as mail_tasks  # noqa: F401 - Celery looks in modules of this name only
->>>>>>> 77f37a1 (Carry a conversation on by e-mail, out and in, over real SMTP)
 
 
 @shared_task(queue="replies", ignore_result=True, acks_late=False)
