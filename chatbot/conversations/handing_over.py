@@ -15,7 +15,7 @@ from django.utils import formats, timezone, translation
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 
-from chatbot.conversations import email_address, handoff, hours, summary, waiting
+from chatbot.conversations import email_address, handoff, hours, mail, summary, waiting
 from chatbot.conversations.models import Conversation, Inbox, Message
 from chatbot.conversations.summary import Said
 
@@ -122,7 +122,9 @@ def notice(conversation: Conversation) -> tuple[str, str]:
         return Message.Kind.HANDOFF, _("A person from our team will take over here. You can keep writing meanwhile.")
     opening = None if is_open else schedule.next_opening(now)
     parts = [_away(conversation, opening, now)]
-    if email := conversation.contact.email:
+    if not mail.available():
+        parts.append(_("You can keep writing here, and will find the answer here."))
+    elif email := conversation.contact.email:
         parts.append(
             _("We will write to %(email)s. You can keep writing here.") % {"email": email_address.masked(email)}
         )

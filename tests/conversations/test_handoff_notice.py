@@ -1,6 +1,7 @@
 """The one notice at a handoff promises only what is so: who is there, when somebody will be, where it is written to."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +16,11 @@ pytestmark = pytest.mark.django_db
 
 CLOSED = {"hours": {"mon": [["09:00", "17:00"]]}, "time_zone": "Europe/Berlin"}
 TUESDAY = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _email_can_be_sent(settings: Any) -> None:
+    settings.EMAIL_ENABLED = True
 
 
 @pytest.fixture
@@ -116,3 +122,11 @@ def test_a_moment_in_words(days: int, expected: str) -> None:
     moment = datetime(2026, 11, 24, 15, 30, tzinfo=zone) + timedelta(days=days)
     with translation.override("en"):
         assert handing_over.in_words(moment, TUESDAY) == expected
+
+
+def test_without_e_mail_nobody_is_asked_for_an_address(settings: Any) -> None:
+    settings.EMAIL_ENABLED = False
+    conversation = factories.conversation()
+    notice = notice_of(conversation)
+    assert "will find the answer here" in notice.text
+    assert not conversation.email_asked

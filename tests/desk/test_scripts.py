@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chatbot.conversations import desk_events, events
+from chatbot.conversations import desk_events, desk_requests, events
 from chatbot.desk.texts import texts
 from tests.widget.fake_server import ROOT
 
@@ -48,7 +48,7 @@ def test_every_action_view_and_activity_has_its_sentence() -> None:
     wanted = [f"do_{name}" for name in actions]
     wanted += [f"{stem}_{view}" for stem in ("view", "empty", "emptyHint") for view in views]
     wanted += [f"act_{kind}" for kind in kinds]
-    reasons = typing.get_args(desk_events.SuggestionDismiss.model_fields["reason"].annotation)
+    reasons = typing.get_args(desk_requests.SuggestionDismiss.model_fields["reason"].annotation)
     wanted += [f"dismiss_{reason}" for reason in reasons]
     assert set(wanted) - set(known) == set()
 
@@ -67,5 +67,5 @@ def test_the_desk_understands_every_event_of_the_server() -> None:
 
 
 def test_the_desk_uses_every_event_it_may_send() -> None:
-    for kind in types_of(typing.get_args(desk_events.DeskEvent)[0]):
+    for kind in types_of(typing.get_args(desk_requests.DeskEvent)[0]):
         assert f'"{kind}"' in SOURCE, kind

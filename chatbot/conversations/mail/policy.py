@@ -97,4 +97,5 @@ def wait_after(attempt: int) -> timedelta | None:
     """How long after the failed attempt (from 1) the next is made; None: it was the last. About half a day in all."""
     if attempt >= ATTEMPTS:
         return None
-    return min(_FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT)
+    wait: timedelta = _FIRST_WAIT * 2 ** (attempt - 1)
+    return min(wait, _LONGEST_WAIT)
