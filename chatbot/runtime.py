@@ -168,9 +168,9 @@ def serve(*, host: str, port: int, on_ready: Callable[[], None], web_only: bool 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     if not web_only:
-        from chatbot.conversations import jobs
+        from chatbot.conversations import leases
 
-        jobs.release_dead_workers_of_this_host()
+        leases.give_back_of_dead_workers()
         workers.start()
         clock.start()
         if post is not None:
@@ -197,9 +197,9 @@ def _post() -> "Receiver | None":
 
 
 def _give_back() -> None:
-    from chatbot.conversations import jobs
+    from chatbot.conversations import leases
 
-    released = jobs.release_all()
+    released = leases.give_back_all()
     if released:
         logger.info("%d unfinished answers go on at the next start.", released)
     connections.close_all()

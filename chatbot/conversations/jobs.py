@@ -5,31 +5,24 @@ expires and `recover` puts the job back. What an expired holder still writes is 
 """
 
 import logging
-import os
-import socket
 import threading
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import ClassVar
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, connections, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from chatbot.conversations import publishing, queueing, services, streams
+from chatbot.conversations.leases import WORKER, lease
 from chatbot.conversations.models import AnswerCard, Conversation, Message, ReplyJob
 
 logger = logging.getLogger(__name__)
-
-WORKER: Final = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-HEARTBEAT_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +35,11 @@ class Claim:
     messages: tuple[Message, ...]
     lost: threading.Event = field(default_factory=threading.Event, compare=False)
     """Set when the job is no longer ours: cancelled by a handoff, or taken over after an expired lease."""
+    model: ClassVar[type[ReplyJob]] = ReplyJob
+
+    @property
+    def pk(self) -> int:
+        return self.job_id
 
 
 # --- Claiming ----------------------------------------------------------------------------------------
@@ -74,7 +72,7 @@ def _claim_locked(conversation: Conversation) -> Claim | None:
         return None
     job = queued[-1]
     taken = ReplyJob.objects.filter(pk=job.pk, state=ReplyJob.State.QUEUED).update(
-        state=ReplyJob.State.RUNNING, worker=WORKER, attempt=job.attempt + 1, lease_until=now + _lease(), error=""
+        state=ReplyJob.State.RUNNING, worker=WORKER, attempt=job.attempt + 1, lease_until=now + lease(), error=""
     )
     if taken != 1:
         return None
@@ -88,10 +86,6 @@ def _inbox_is_full(conversation: Conversation) -> bool:
         state=ReplyJob.State.RUNNING, conversation__inbox_id=conversation.inbox_id
     ).count()
     return bool(running >= settings.LIMIT_GENERATIONS_PER_INBOX)
-
-
-def _lease() -> timedelta:
-    return timedelta(seconds=settings.REPLY_LEASE_SECONDS)
 
 
 def _owed(job: ReplyJob) -> tuple[Message, ...]:
@@ -193,107 +187,3 @@ def _take_back(job: ReplyJob) -> None:
                 _apologise(conversation, job.pk)
         elif held.update(state=ReplyJob.State.QUEUED, worker="", lease_until=None):
             logger.warning("Reply job %d is put back: its worker %s went away.", job.pk, job.worker)
-
-
-def release_dead_workers_of_this_host() -> int:
-    """At the start of an embedded process: jobs whose process on this host is gone need not wait for their lease."""
-    released = 0
-    for job in ReplyJob.objects.filter(state=ReplyJob.State.RUNNING):
-        host, _sep, rest = job.worker.partition(":")
-        pid = rest.partition(":")[0]
-        if host == socket.gethostname() and pid.isdigit() and not _alive(int(pid)):
-            released += ReplyJob.objects.filter(
-                pk=job.pk, worker=job.worker, attempt=job.attempt, state=ReplyJob.State.RUNNING
-            ).update(state=ReplyJob.State.QUEUED, worker="", lease_until=None)
-    return released
-
-
-def _alive(pid: int) -> bool:
-    if pid == os.getpid():
-        return False  # an earlier process had our number
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-# --- Heartbeat ---------------------------------------------------------------------------------------
-class _Heartbeat:
-    """One thread per process that extends the leases of all held jobs and notices those that were lost."""
-
-    def __init__(self) -> None:
-        self._claims: dict[int, Claim] = {}
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def add(self, claim: Claim) -> None:
-        with self._lock:
-            self._claims[claim.job_id] = claim
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="reply-leases", daemon=True)
-                self._thread.start()
-        self._wake.set()
-
-    def remove(self, claim: Claim) -> None:
-        with self._lock:
-            if self._claims.get(claim.job_id) is claim:
-                del self._claims[claim.job_id]
-
-    def held(self) -> list[Claim]:
-        with self._lock:
-            return list(self._claims.values())
-
-    def _run(self) -> None:
-        while True:
-            held = self.held()
-            if not held:
-                self._wake.clear()
-                if not self.held():
-                    self._wake.wait()
-            else:
-                try:
-                    self.beat(held)
-                except DatabaseError as error:
-                    logger.warning("Leases could not be extended: %s", error)
-                finally:
-                    connections.close_all()
-                threading.Event().wait(HEARTBEAT_SECONDS)
-
-    def beat(self, held: list[Claim]) -> None:
-        ours = ReplyJob.objects.filter(
-            pk__in=[claim.job_id for claim in held], worker=WORKER, state=ReplyJob.State.RUNNING
-        )
-        attempts = dict(ours.values_list("pk", "attempt"))
-        for claim in held:
-            if attempts.get(claim.job_id) != claim.attempt:
-                claim.lost.set()
-        ours.update(lease_until=timezone.now() + _lease())
-
-
-heartbeat: Final = _Heartbeat()
-
-
-@contextmanager
-def held(claim: Claim) -> Iterator[Claim]:
-    """Keep the lease alive while the block runs."""
-    heartbeat.add(claim)
-    try:
-        yield claim
-    finally:
-        heartbeat.remove(claim)
-
-
-def release_all() -> int:
-    """At an orderly stop: give every held job back without counting the attempt. Returns how many."""
-    claims = heartbeat.held()
-    for claim in claims:
-        claim.lost.set()
-        try:
-            release(claim=claim)
-        except DatabaseError as error:
-            logger.warning("Reply job %d waits for its lease to expire: %s", claim.job_id, error)
-    return len(claims)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 from django.db import connection, connections
 
-from chatbot.conversations import canned_selectors, jobs, publishing, services, streams
+from chatbot.conversations import canned_selectors, jobs, leases, publishing, services, streams
 from chatbot.conversations.events import StreamStatus
 from chatbot.conversations.models import AnswerCard, Citation, Message
 
@@ -55,7 +55,7 @@ def run(job_id: int) -> None:
     if claim is None:
         return
     writer = streams.StreamWriter(conversation_id=claim.conversation.pk, job_id=claim.job_id, attempt=claim.attempt)
-    with jobs.held(claim):
+    with leases.held(claim):
         try:
             answer = _answer(claim, writer)
         except Exception as error:  # Cancelled among them

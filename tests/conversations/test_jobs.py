@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from chatbot.conversations import jobs, selectors, services, streams
+from chatbot.conversations import jobs, leases, selectors, services, streams
 from chatbot.conversations.models import AnswerCard, Citation, Conversation, Message, ReplyJob
 from tests import factories
 
@@ -126,11 +126,11 @@ def test_the_heartbeat_extends_leases_and_notices_a_cancelled_job() -> None:
     factories.posted(conversation)
     claim = claimed(conversation)
     ReplyJob.objects.update(lease_until=timezone.now() + timedelta(seconds=1))
-    jobs.heartbeat.beat([claim])
+    leases.heartbeat.beat([claim])
     assert ReplyJob.objects.get().lease_until > timezone.now() + timedelta(seconds=5)
     assert not claim.lost.is_set()
     services.ask_person(conversation_id=conversation.pk)
-    jobs.heartbeat.beat([claim])
+    leases.heartbeat.beat([claim])
     assert claim.lost.is_set()
 
 
@@ -188,9 +188,9 @@ def test_jobs_of_a_vanished_process_on_this_host_go_back_at_the_start() -> None:
     conversation = factories.conversation()
     factories.posted(conversation)
     claimed(conversation)
-    host = jobs.WORKER.split(":")[0]
+    host = leases.WORKER.split(":")[0]
     ReplyJob.objects.update(worker=f"{host}:999999999:abc")
-    assert jobs.release_dead_workers_of_this_host() == 1
+    assert leases.give_back_of_dead_workers() == 1
     assert ReplyJob.objects.get().state == "queued"
 
 

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chatbot.conversations import activities, mail, rows, services
-from chatbot.conversations.jobs import WORKER
+from chatbot.conversations.leases import WORKER
 from chatbot.conversations.mail import addresses, composing, notes, outgoing, policy
 from chatbot.conversations.models import Conversation, OutboundEmail
 
