@@ -41,6 +41,8 @@ class GenerationRequest:
     """Words of the question in the passages' language where that is another; only `extractive` reads it."""
     also: str = ""
     """What passages may call the things the question names; only `extractive` reads it."""
+    wish: str = ""
+    """What the agent who will check the answer asks for ("shorter"); part of the rules, never of the facts."""
     max_new_tokens: int = 320
     temperature: float = 0.0
     """Passed on by `openai`; the other engines always take the likeliest token (same question, same answer)."""

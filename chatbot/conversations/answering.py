@@ -45,6 +45,8 @@ class AnswerContext:
     handoff_after: int = 2
     """Times in a row that it may not know before it hands over; the last of them is the handoff."""
     asker: Asker = field(default_factory=Asker)
+    wish: str = ""
+    """What an agent asked for when a draft is made again; only engines that read follow it."""
 
 
 @dataclass(frozen=True)
@@ -312,6 +314,7 @@ def _request(one: Found, understood: Understanding, context: AnswerContext) -> G
         company=context.company,
         lookup=one.lookup,
         also=other_words(one.lookup or one.part.query),
+        wish=context.wish,
     )
 
 

@@ -23,5 +23,19 @@ def enqueue(job_id: int) -> None:
         logger.warning("Reply job %d waits for the next reconcile: the broker did not take it (%s).", job_id, error)
 
 
+def enqueue_suggestion(suggestion_id: int) -> None:
+    """The same for a draft."""
+    from chatbot.conversations.tasks import suggest_reply
+
+    try:
+        _breaker.call(suggest_reply.apply_async, args=(suggestion_id,), retry=False)
+    except Exception as error:  # noqa: BLE001 - as above
+        logger.warning("Draft %d waits for the next reconcile: the broker did not take it (%s).", suggestion_id, error)
+
+
+def enqueue_suggestion_on_commit(suggestion_id: int) -> None:
+    transaction.on_commit(partial(enqueue_suggestion, suggestion_id))
+
+
 def enqueue_on_commit(job_id: int) -> None:
     transaction.on_commit(partial(enqueue, job_id))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from rapidfuzz.distance import Levenshtein
 
 from chatbot.accounts.models import User
-from chatbot.conversations import desk_events, publishing
+from chatbot.conversations import desk_events, publishing, queueing
 from chatbot.conversations.models import Conversation, Message, Suggestion
 from chatbot.conversations.refusals import Refusal
 
@@ -48,6 +48,7 @@ def request(
         conversation=conversation, trigger=trigger, purpose=purpose, hint=hint[:300], agent=agent
     )
     publish(suggestion, conversation)
+    queueing.enqueue_suggestion_on_commit(suggestion.pk)
     return suggestion
 
 

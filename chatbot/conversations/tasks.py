@@ -14,9 +14,18 @@ def reply_to_message(job_id: int) -> None:
     replying.run(job_id)
 
 
+@shared_task(queue="replies", ignore_result=True, acks_late=False)
+def suggest_reply(suggestion_id: int) -> None:
+    """Make one draft for an agent. Safe to run twice, at once or later: the row's claim decides."""
+    from chatbot.conversations import suggesting
+
+    suggesting.run(suggestion_id)
+
+
 @shared_task(queue="replies", ignore_result=True, expires=30)
 def reconcile() -> None:
     """Put back what dead workers held, and ring for what is due."""
-    from chatbot.conversations import jobs
+    from chatbot.conversations import jobs, suggesting
 
     jobs.recover()
+    suggesting.recover()

@@ -16,6 +16,7 @@ from chatbot.accounts.models import Team, User
 from chatbot.accounts.roles import Permission, may
 from chatbot.conversations import (
     access,
+    canned_selectors,
     desk_events,
     desk_opened,
     desk_selectors,
@@ -25,7 +26,7 @@ from chatbot.conversations import (
 )
 from chatbot.conversations import desk_requests as requests
 from chatbot.conversations.events import Event
-from chatbot.conversations.models import Mention
+from chatbot.conversations.models import Conversation, Mention
 from chatbot.conversations.refusals import Refusal
 
 Answer = Event | None
@@ -69,7 +70,14 @@ def _contact(user: User, event: requests.ContactGet, pk: int) -> Answer:
 
 
 def _canned(user: User, event: requests.CannedGet, pk: int) -> Answer:
-    raise Refusal("not_available", _("Canned replies are not available."))
+    conversation = Conversation.objects.select_related("inbox", "contact").get(pk=pk)
+    found = canned_selectors.for_conversation(conversation=conversation, agent=user, query=event.query)
+    return desk_events.Canned(
+        ref=event.ref,
+        replies=tuple(
+            desk_events.CannedOut(id=one.id, title=one.title, shortcut=one.shortcut, text=one.text) for one in found
+        ),
+    )
 
 
 # --- Changing -----------------------------------------------------------------------------------------------

@@ -1,0 +1,232 @@
+"""Makes one draft for an agent: claims the row, answers as the bot would, and keeps text, sources and card.
+
+What the bot would not answer becomes a draft without words: the closest passages, and the reason. Nothing here is shown
+to a customer. A draft that was withdrawn meanwhile is dropped, and customers who wait for the bot come first.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from django.conf import settings
+from django.db import IntegrityError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from chatbot.conversations import canned_selectors, leases, queueing, replying, suggestions, wishes
+from chatbot.conversations.models import Conversation, Message, Suggestion
+
+if TYPE_CHECKING:
+    from chatbot.conversations.answering import Answer, AnswerContext
+    from retrieval.records import Turn
+
+logger = logging.getLogger(__name__)
+
+SHARE: Final = 4
+"""One in so many of a worker's places may write drafts."""
+CLOSEST: Final = 3
+_WORDLESS: Final = ("abstain", "handoff", "clarify", "smalltalk")
+_State = Suggestion.State
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A draft that this process makes."""
+
+    suggestion: Suggestion
+    attempt: int
+    lost: threading.Event = field(default_factory=threading.Event, compare=False)
+    """Set when it was withdrawn, or taken over after an expired lease."""
+    model: ClassVar[type[Suggestion]] = Suggestion
+
+    @property
+    def pk(self) -> int:
+        return int(self.suggestion.pk)
+
+
+def run(suggestion_id: int) -> None:
+    """Claim and make the draft. Whatever happens, it ends ready, given back, failed with a reason, or dropped."""
+    claim = _claim(suggestion_id)
+    if claim is None:
+        return
+    with leases.held(claim):
+        try:
+            answer = replying.answerer().answer(_context(claim), cancelled=_watch(claim))
+        except Exception as error:  # Cancelled among them
+            if not claim.lost.is_set():
+                logger.exception("Draft %d failed on attempt %d.", claim.pk, claim.attempt)
+                _failed(claim, error)
+            return
+        _keep(claim, answer)
+
+
+def _claim(suggestion_id: int) -> Claim | None:
+    """None when it is not to be had: done, withdrawn, taken, not due, or too many are being made."""
+    now = timezone.now()
+    found = Suggestion.objects.select_related("conversation__inbox", "conversation__contact", "trigger")
+    suggestion = found.filter(pk=suggestion_id, state=_State.QUEUED, available_at__lte=now).first()
+    if suggestion is None or _too_many():
+        return None
+    attempt = suggestion.attempt + 1
+    try:
+        taken = Suggestion.objects.filter(pk=suggestion.pk, state=_State.QUEUED, attempt=suggestion.attempt).update(
+            state=_State.RUNNING, worker=leases.WORKER, attempt=attempt, lease_until=now + leases.lease(), error=""
+        )
+    except IntegrityError:  # another draft of this conversation is being made
+        return None
+    return Claim(suggestion, attempt) if taken == 1 else None
+
+
+def _too_many() -> bool:
+    ours = Suggestion.objects.filter(state=_State.RUNNING, worker=leases.WORKER).count()
+    return bool(ours >= max(1, settings.REPLY_CONCURRENCY // SHARE))
+
+
+def _watch(claim: Claim) -> Any:
+    deadline = time.monotonic() + settings.REPLY_TIMEOUT_SECONDS
+
+    def cancelled() -> bool:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no draft within {settings.REPLY_TIMEOUT_SECONDS} s")
+        return claim.lost.is_set()
+
+    return cancelled
+
+
+# --- What is asked -----------------------------------------------------------------------------------------
+def _context(claim: Claim) -> "AnswerContext":
+    from chatbot.conversations.answering import AnswerContext
+    from chatbot.conversations.intents import Asker
+
+    conversation = claim.suggestion.conversation
+    inbox = conversation.inbox
+    asked, history = _said(conversation, claim.suggestion.trigger)
+    return AnswerContext(
+        question="\n".join(message.text for message in asked),
+        history=history,
+        language=inbox.language or conversation.language,
+        company=inbox.company or inbox.title or inbox.name,
+        collections=frozenset(inbox.collections) or None,
+        asker=Asker(inbox.pk, canned_selectors.values(conversation=conversation)),
+        wish=claim.suggestion.hint,
+    )
+
+
+def _said(conversation: Conversation, trigger: Message) -> "tuple[list[Message], tuple[Turn, ...]]":
+    """What the customer wrote in one go up to the trigger, and what was said before, oldest first."""
+    from retrieval.records import Turn
+
+    spoken = Message.objects.filter(conversation=conversation, seq__lte=trigger.seq).exclude(role=Message.Role.NOTICE)
+    newest = list(spoken.order_by("-seq")[: replying.HISTORY_TURNS + 5])
+    asked: list[Message] = []
+    for message in newest:
+        if message.role != Message.Role.CUSTOMER:
+            break
+        asked.insert(0, message)
+    before = newest[len(asked) :][: replying.HISTORY_TURNS]
+    return asked, tuple(
+        Turn("customer" if message.role == Message.Role.CUSTOMER else "agent", message.text)
+        for message in reversed(before)
+    )
+
+
+# --- What is kept --------------------------------------------------------------------------------------------
+def _keep(claim: Claim, answer: "Answer") -> None:
+    wordless = answer.decision in _WORDLESS
+    text, note = ("", "") if wordless else wishes.applied(answer.text, claim.suggestion.hint, engine=answer.engine)
+    citations = _closest(answer.card) if wordless else _sources(answer)
+    kept = leases.ours(claim).update(
+        state=_State.READY,
+        worker="",
+        lease_until=None,
+        ready_at=timezone.now(),
+        text=text,
+        error=note,
+        decision=("abstain" if wordless else answer.decision)[:12],
+        confidence=answer.confidence,
+        citations=citations,
+        card=answer.card,
+        engine=answer.engine[:40],
+        adapter=answer.adapter[:64],
+        index_version=answer.index_version[:64],
+        prompt_digest=answer.prompt_digest[:64],
+        canned_reply=answer.canned,
+        topic=answer.topic[:80],
+    )
+    if kept == 1:
+        _tell(claim)
+
+
+def _sources(answer: "Answer") -> list[dict[str, Any]]:
+    return [
+        {
+            "number": source.number,
+            "title": source.title,
+            "heading": source.heading,
+            "url": source.url,
+            "text": source.text,
+            "passage_id": source.passage_id,
+            "document_id": source.document_id,
+        }
+        for source in answer.sources
+    ]
+
+
+def _closest(card: dict[str, Any]) -> list[dict[str, Any]]:
+    """The passages that came nearest, for an agent to look into; as the documents are now."""
+    from retrieval.models import Passage
+
+    ids = [one["passage_id"] for question in card.get("questions", []) for one in question.get("passages", [])]
+    found = Passage.objects.filter(pk__in=list(dict.fromkeys(ids))[:CLOSEST], retired=False)
+    rows = {passage.pk: passage for passage in found.select_related("document")}
+    return [
+        {
+            "number": number,
+            "title": rows[pk].document.title,
+            "heading": " › ".join(rows[pk].heading_path),
+            "url": rows[pk].document.url,
+            "text": rows[pk].text,
+            "passage_id": pk,
+            "document_id": rows[pk].document_id,
+        }
+        for number, pk in enumerate([pk for pk in dict.fromkeys(ids) if pk in rows], start=1)
+    ]
+
+
+def _failed(claim: Claim, error: Exception) -> None:
+    """Another try later, or the end of it with a sentence for the agent."""
+    again = claim.attempt < settings.REPLY_ATTEMPTS
+    reason = "" if again else _("The draft could not be made. Write the reply yourself, or try again.")
+    changed = leases.ours(claim).update(
+        state=_State.QUEUED if again else _State.FAILED,
+        worker="",
+        lease_until=None,
+        error=reason,
+        available_at=timezone.now() + timedelta(seconds=2.0**claim.attempt),
+    )
+    if changed == 1 and not again:
+        _tell(claim)
+
+
+def _tell(claim: Claim) -> None:
+    suggestion = Suggestion.objects.select_related("conversation", "trigger").get(pk=claim.pk)
+    suggestions.publish(suggestion, suggestion.conversation)
+
+
+# --- Recovery ------------------------------------------------------------------------------------------------
+def recover() -> int:
+    """Put back drafts whose lease expired and ring for all that are due. Returns how many were rung for."""
+    now = timezone.now()
+    for expired in Suggestion.objects.filter(state=_State.RUNNING, lease_until__lt=now):
+        again = expired.attempt < settings.REPLY_ATTEMPTS
+        Suggestion.objects.filter(
+            pk=expired.pk, state=_State.RUNNING, attempt=expired.attempt, lease_until__lt=now
+        ).update(state=_State.QUEUED if again else _State.FAILED, worker="", lease_until=None)
+    due = Suggestion.objects.filter(state=_State.QUEUED, available_at__lte=now).order_by("available_at")
+    ids = list(due.values_list("pk", flat=True)[:200])
+    for suggestion_id in ids:
+        queueing.enqueue_suggestion(suggestion_id)
+    return len(ids)
