@@ -131,10 +131,17 @@ def _history(claim: jobs.Claim) -> "tuple[Turn, ...]":
     )
 
 
+def _kind(answer: "Answer") -> str:
+    """Bringing in a person who was asked for is no sign that the bot did not know."""
+    if answer.decision == "handoff" and answer.card.get("person_asked") and not answer.card.get("questions"):
+        return Message.Kind.TEXT
+    return _KINDS.get(answer.decision, Message.Kind.TEXT)
+
+
 def _reply(answer: "Answer") -> services.BotReply:
     return services.BotReply(
         text=answer.text,
-        kind=_KINDS.get(answer.decision, Message.Kind.TEXT),
+        kind=_kind(answer),
         offer_person=answer.offer_person,
         hand_off=("asked" if answer.card.get("person_asked") else "abstained") if answer.decision == "handoff" else "",
         citations=tuple(

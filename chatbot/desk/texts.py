@@ -187,6 +187,7 @@ def _draft() -> dict[str, str]:
         "draftFailed": _("No draft could be made."),
         "draftFailedWhy": _("No draft could be made: {why}"),
         "draftNothing": _("The documents hold no answer to this."),
+        "draftClosest": _("Closest passages:"),
         "insert": _("Insert"),
         "insertHint": _("Insert the draft (Enter in the empty field)"),
         "shorter": _("Shorter"),

@@ -86,11 +86,15 @@ const card = (draft) => {
     return [head(draft, make("span", { className: "dots-line" }, make("span", { className: "dots", "aria-hidden": "true" }, make("i"), make("i"), make("i")), t("draftMaking")))];
   if (draft.state === "failed")
     return [head(draft, make("span", { className: "quiet" }, draft.error ? t("draftFailedWhy", { why: draft.error }) : t("draftFailed")), button(t("tryAgain"), () => remake(draft.hint), { className: "linklike" }))];
-  if (!draft.text.trim()) return [head(draft, make("span", { className: "quiet" }, t("draftNothing"))), wishForm()];
+  if (!draft.text.trim()) {
+    const closest = draft.citations.length ? [make("span", { className: "quiet small" }, t("draftClosest")), sources(draft.citations)] : [];
+    return [head(draft, make("span", { className: "quiet" }, t("draftNothing"))), ...closest, wishForm()];
+  }
   return [
-    head(draft, confidence(draft.confidence), draft.decision && draft.decision !== "answer" ? make("span", { className: "chip bare warn" }, t(draft.decision === "abstain" ? "kind_abstain" : "kind_other")) : null),
+    head(draft, confidence(draft.confidence), draft.decision && !["answer", "canned"].includes(draft.decision) ? make("span", { className: "chip bare warn" }, t(draft.decision === "abstain" ? "kind_abstain" : "kind_other")) : null),
     make("div", { className: "draft-text prose-small", dir: "auto", tabIndex: 0, role: "group", "aria-label": t("draft") }, withSources(draft.text, draft.citations)),
     sources(draft.citations),
+    draft.error ? make("span", { className: "quiet small" }, draft.error) : null,
     tools(draft),
   ];
 };
