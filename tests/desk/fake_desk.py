@@ -19,6 +19,8 @@ STATIC = {"/static/desk/": ROOT / "chatbot/desk/static/desk", "/static/shared/":
 ME = {"id": 1, "name": "Mia Berg", "username": "mia", "online": True}
 TOM = {"id": 2, "name": "Tom Okafor", "username": "tom", "online": True}
 LIN = {"id": 3, "name": "林晓", "username": "lin", "online": False}
+MY_FIRST_NAME = "Mia"
+"""Messages carry the name that customers read."""
 JUST_NOW = "2026-11-24T10:00:00+00:00"
 
 
@@ -258,10 +260,10 @@ class FakeDesk:
         cid = event["conversation"]
         messages = self.talks[cid]["messages"]
         known = next((one for one in messages if one["client_id"] == event["client_id"]), None)
-        others = [one for one in messages if one["role"] == "agent" and one["author"] != ME["name"]]
+        others = [one for one in messages if one["role"] == "agent" and one["author"] != MY_FIRST_NAME]
         if known is None and not event["force"] and any(one["seq"] > event["seen_seq"] for one in others):
             return self.refuse(event, "collision", f"{others[-1]['author']} has just answered.")
-        kept = known or self.says(cid, event["text"], "agent", author=ME["name"], client_id=event["client_id"])
+        kept = known or self.says(cid, event["text"], "agent", author=MY_FIRST_NAME, client_id=event["client_id"])
         self.send(type="done", ref=event["ref"], seq=kept["seq"])
         if known is None:
             self.send(**kept)

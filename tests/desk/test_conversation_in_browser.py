@@ -185,3 +185,21 @@ def test_a_customer_without_anything_has_a_panel_that_says_so(desk: FakeDesk, vi
     page = look(desk, visit, talk)
     page.locator("#panel").get_by_text("No pages were recorded.").wait_for()
     page.locator("#panel").get_by_text("This is the first one.").wait_for()
+
+
+def test_a_message_that_changes_where_it_stands_is_shown_anew_and_what_follows_after_it(
+    desk: FakeDesk, visit: Visit
+) -> None:
+    """The customer reads and writes at once: what was seen moves on while a newer message comes."""
+    cid = desk.conversation(1, state="agent", assignee=ME)
+    desk.says(cid, "When do I get my refund?")
+    desk.says(cid, "In five days.", "agent", author=ME["name"])
+    page = visit(desk, f"?view=mine&conversation={cid}")
+    page.locator("#log .agent").wait_for()
+    desk.send(type="customer.seen", conversation=cid, seq=2, online=True)
+    desk.send(type="rating", conversation=cid, seq=2, value=1)
+    desk.send(**desk.says(cid, "Thank you!"))
+    until(page, lambda: bubbles(page)[-1] == "Thank you!", "the new message")
+    desk.send(type="customer.seen", conversation=cid, seq=2, online=False)
+    desk.send(**desk.says(cid, "One more thing."))
+    until(page, lambda: bubbles(page)[-2:] == ["Thank you!", "One more thing."], "the order of the record")

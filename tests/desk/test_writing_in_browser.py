@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.desk.conftest import Visit
-from tests.desk.fake_desk import ME, TOM, FakeDesk, bubbles, open_, row
+from tests.desk.fake_desk import ME, MY_FIRST_NAME, TOM, FakeDesk, bubbles, open_, row
 from tests.widget.fake_server import until
 
 pytestmark = pytest.mark.browser
@@ -168,7 +168,10 @@ def test_the_second_author_is_told_who_answered_what_and_may_send_anyway(
 ) -> None:
     page = at_work(desk, visit, talk)
     collide(desk, page, talk)
-    assert "In five days." in page.locator("#collision").inner_text()
+    desk.send(**desk.says(talk, "Mine, from another tab", "agent", author=MY_FIRST_NAME))
+    until(page, lambda: bubbles(page)[-1] == "Mine, from another tab", "it shows")
+    held = page.locator("#collision").inner_text()
+    assert "Tomorrow, I promise." in held and "In five days." in held and "another tab" not in held
     assert bubbles(page)[-1] != "In five days."
     page.get_by_role("button", name="Send anyway").click()
     until(page, lambda: bubbles(page)[-1] == "In five days.", "the second answer")

@@ -98,7 +98,7 @@ const paintCollision = () => {
   const box = $("collision");
   box.hidden = !one;
   if (!one) return box.replaceChildren();
-  const theirs = desk.open.answerSince(one.seen ?? 0, desk.me.name);
+  const theirs = desk.open.answerSince(one.seen ?? 0, desk.me);
   const act = (label, run, className) => make("button", { type: "button", className: `button slim ${className}`, onclick: run }, label);
   box.replaceChildren(
     make("p", {}, one.why),

@@ -74,9 +74,10 @@ export class Conversation {
     return seq;
   }
 
-  // The colleague's answer that a reply collided with.
+  // The colleague's answer that a reply collided with. Messages carry the name that customers read: the first one.
   answerSince(seq, me) {
-    const later = [...this.messages.values()].filter((one) => one.role === "agent" && one.seq > seq && one.author !== me);
+    const own = (author) => author === me.username || me.name.startsWith(author);
+    const later = [...this.messages.values()].filter((one) => one.role === "agent" && one.seq > seq && !own(one.author));
     return later.sort((one, other) => other.seq - one.seq)[0];
   }
 

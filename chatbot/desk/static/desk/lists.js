@@ -1,4 +1,5 @@
-// Which conversation belongs in which list, and in which order. Pure: rows and the agent in, answers out.
+// Which conversation belongs in which list, and in which order: as `desk_selectors.page` on the server does it, else
+// pages and live rows would not fit together. Pure: rows and the agent in, answers out.
 
 export const VIEWS = ["waiting", "mine", "team", "bot", "resolved", "snoozed", "mentions", "all"];
 
@@ -8,11 +9,11 @@ const RULES = {
   waiting: (row, me, now) => row.state === "waiting" && !snoozed(row, now),
   mine: (row, me, now) => row.assignee?.id === me.id && ["agent", "waiting"].includes(row.state) && !snoozed(row, now),
   team: (row, me, now) => me.teams.includes(row.team) && ["agent", "waiting"].includes(row.state) && !snoozed(row, now),
-  bot: (row, me, now) => row.state === "bot" && !snoozed(row, now),
+  bot: (row) => row.state === "bot" && row.last_seq > 0,
   resolved: (row) => row.state === "resolved",
   snoozed: (row, me, now) => snoozed(row, now),
   mentions: () => null, // only the server knows
-  all: () => true,
+  all: (row) => row.last_seq > 0,
 };
 
 // true, false, or null where only the server can tell.
@@ -24,10 +25,8 @@ export const belongs = (row, { view, inbox, tag }, me, now = Date.now()) => {
 
 const time = (iso) => (iso ? Date.parse(iso) : 0);
 const newestFirst = (one, other) => time(other.last_message_at) - time(one.last_message_at);
-const ORDERS = {
-  waiting: (one, other) => other.priority - one.priority || time(one.waiting_since) - time(other.waiting_since),
-  snoozed: (one, other) => time(one.snoozed_until) - time(other.snoozed_until),
-};
+const since = (row) => time(row.waiting_since ?? row.last_message_at);
+const ORDERS = { waiting: (one, other) => other.priority - one.priority || since(one) - since(other) };
 
 export const order = (view) => (one, other) =>
   (ORDERS[view] || newestFirst)(one, other) || newestFirst(one, other) || (one.conversation < other.conversation ? -1 : 1);

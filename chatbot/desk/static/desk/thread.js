@@ -95,6 +95,7 @@ const paintNow = ({ growing = false } = {}) => {
   let before = null;
   for (const item of items) {
     const element = node(item, conversation, seen);
+    if (place && !place.isConnected) place = element; // it was made anew where it stood
     element.classList.toggle("follows", before !== null && speaker(item) !== null && before === speaker(item));
     before = speaker(item);
     if (element === place) place = place.nextElementSibling;
