@@ -16,7 +16,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 
 from chatbot.conversations import email_address, handoff, hours, mail, summary, waiting
-from chatbot.conversations.models import Conversation, Inbox, Message
+from chatbot.conversations.models import Activity, Conversation, Inbox, Message
 from chatbot.conversations.summary import Said
 
 _READ_NEWEST: Final = 80
@@ -124,7 +124,7 @@ def notice(conversation: Conversation) -> tuple[str, str]:
     parts = [_away(conversation, opening, now)]
     if not mail.available():
         parts.append(_("You can keep writing here, and will find the answer here."))
-    elif email := conversation.contact.email:
+    elif email := _may_write_to(conversation):
         parts.append(
             _("We will write to %(email)s. You can keep writing here.") % {"email": email_address.masked(email)}
         )
@@ -132,6 +132,17 @@ def notice(conversation: Conversation) -> tuple[str, str]:
         conversation.email_asked = True
         parts.append(_("Please leave your e-mail address, and we will write to you. You can keep writing here."))
     return Message.Kind.AWAY, " ".join(parts)
+
+
+def _may_write_to(conversation: Conversation) -> str:
+    """The address that will be written to: vouched for, or given in this very conversation, and not stopped."""
+    from chatbot.conversations.mail import outgoing  # it reads what this module's callers write
+
+    contact = conversation.contact
+    given = Activity.objects.filter(conversation=conversation, kind="email_set").exists()
+    if not contact.email or not (contact.email_verified or given):
+        return ""
+    return "" if outgoing.is_stopped(conversation, contact.email) else contact.email
 
 
 def _away(conversation: Conversation, opening: datetime | None, now: datetime) -> str:

@@ -174,10 +174,12 @@ def _keep_address(conversation: Conversation, address: str) -> None:
     if conversation.email_asked:
         conversation.email_asked = False
         conversation.save(update_fields=["email_asked", "updated_at"])
-    if contact.email == address:
+    given_here = Activity.objects.filter(conversation=conversation, kind="email_set").exists()
+    if contact.email == address and given_here:
         return
-    contact.email, contact.email_verified = address, False
-    contact.save(update_fields=["email", "email_verified"])
+    if contact.email != address:
+        contact.email, contact.email_verified = address, False
+        contact.save(update_fields=["email", "email_verified"])
     masked = email_address.masked(address)
     activities.record(conversation, "email_set", email=masked)
     with translation.override(language_of(conversation)):

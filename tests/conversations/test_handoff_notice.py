@@ -97,7 +97,7 @@ def test_a_zone_that_is_none_is_not_believed(zone: object) -> None:
 
 
 def test_a_known_address_is_shown_in_part_and_not_asked_for() -> None:
-    contact = factories.contact(email="mia@example.com")
+    contact = factories.contact(email="mia@example.com", email_verified=True)
     conversation = factories.conversation(contact=contact)
     notice = notice_of(conversation)
     assert "We will write to m***@example.com." in notice.text
@@ -130,3 +130,15 @@ def test_without_e_mail_nobody_is_asked_for_an_address(settings: Any) -> None:
     notice = notice_of(conversation)
     assert "will find the answer here" in notice.text
     assert not conversation.email_asked
+
+
+def test_an_address_that_somebody_typed_elsewhere_is_not_promised_to_be_written_to() -> None:
+    """Only what was given in this very conversation, or vouched for, is ever written to."""
+    conversation = factories.conversation(contact=factories.contact(email="typed@example.com"))
+    notice = notice_of(conversation)
+    assert "leave your e-mail address" in notice.text
+    assert conversation.email_asked
+    services.set_email(conversation_id=conversation.pk, email="typed@example.com")
+    assert conversation.activities.filter(kind="email_set").count() == 1
+    services.set_email(conversation_id=conversation.pk, email="typed@example.com")
+    assert conversation.activities.filter(kind="email_set").count() == 1
