@@ -5,7 +5,7 @@ from typing import Any
 from channels.sessions import CookieMiddleware
 from django.urls import path
 
-from chatbot.desk import canned_views, export_views, views
+from chatbot.desk import autonomy_views, canned_views, export_views, suggestion_views, views
 from chatbot.desk.consumers import DeskConsumer
 from chatbot.desk.people import audit_log, profile
 from chatbot.desk.people import views as people
@@ -22,6 +22,9 @@ urlpatterns = [
     path("teams/<int:team_id>/", people.team, name="team"),
     path("teams/<int:team_id>/delete/", people.delete_team, name="delete_team"),
     path("export/", export_views.export, name="export"),
+    path("autonomy/", autonomy_views.inboxes, name="autonomy"),
+    path("autonomy/<int:inbox_id>/", autonomy_views.dial, name="autonomy_dial"),
+    path("suggestions/", suggestion_views.suggestions, name="suggestions"),
     path("audit/", audit_log.audit_log, name="audit"),
     path("canned/", canned_views.replies, name="canned"),
     path("canned/new/", canned_views.create, name="new_canned"),
