@@ -1,6 +1,6 @@
 """What admins set on the dial, and which drafts analysts look at. Validation only."""
 
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -8,8 +8,6 @@ from django.utils.translation import gettext_lazy as _
 from chatbot.accounts.models import User
 from chatbot.conversations import access
 from chatbot.conversations.models import Inbox
-
-PERIODS: Final = (7, 28, 90, 365)
 
 
 class DialForm(forms.Form):
