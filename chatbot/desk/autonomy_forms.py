@@ -54,7 +54,6 @@ class SuggestionFilter(forms.Form):
         label=_("Period"),
         required=False,
         coerce=int,
-        empty_value=90,
         choices=[(7, _("Last 7 days")), (28, _("Last 4 weeks")), (90, _("Last 90 days")), (365, _("Last year"))],
     )
 
