@@ -54,7 +54,7 @@ def parse(content: bytes, *, mail_from: str | None = None) -> Parsed:
     made = f"<{hashlib.sha256(content).hexdigest()[:40]}@no-message-id.invalid>"
     automatic = _automatic(message, headers, mail_from)
     return Parsed(
-        message_id=given if is_message_id(given) and len(given) <= 250 else made,
+        message_id=given if is_message_id(given) and "\x00" not in given and len(given) <= 250 else made,
         sender=parseaddr(headers.get("from", ""))[1].strip().lower()[:320],
         subject=one_line(_decoded(headers.get("subject", "")), 300),
         text=new_text(text),
