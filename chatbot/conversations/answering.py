@@ -44,8 +44,6 @@ class AnswerContext:
     abstentions: int = 0
     handoff_after: int = 2
     """Times in a row that it may not know before it hands over; the last of them is the handoff."""
-    answer_from: float = ANSWER_FROM
-    """Confidence from which a question is answered here; below it the bot says that it does not know."""
     asker: Asker = field(default_factory=Asker)
     wish: str = ""
     """What an agent asked for when a draft is made again; only engines that read follow it."""
@@ -198,7 +196,7 @@ class Answerer:
         card = _card(found, understood)
         if all(one.part.vague for one in found):
             return self._clarify(found, understood, writing, card)
-        known = [one for one in found if _answerable(one, context.answer_from)]
+        known = [one for one in found if _answerable(one)]
         if understood.person and known:
             writing.say(languages.say("answer_first", understood.language) + "\n\n")
         said: list[Found] = []
@@ -302,8 +300,8 @@ def _canned(chosen: Chosen, understood: Understanding) -> Answer:
     )
 
 
-def _answerable(one: Found, answer_from: float) -> bool:
-    return bool(one.passages) and one.evidence.confidence >= max(ANSWER_FROM, answer_from)
+def _answerable(one: Found) -> bool:
+    return bool(one.passages) and one.evidence.confidence >= ANSWER_FROM
 
 
 def _request(one: Found, understood: Understanding, context: AnswerContext) -> GenerationRequest:

@@ -115,7 +115,6 @@ def _context(claim: jobs.Claim) -> "AnswerContext":
         collections=frozenset(inbox.collections) or None,
         abstentions=conversation.abstentions,
         handoff_after=inbox.handoff_after,
-        answer_from=inbox.auto_confidence,
         asker=Asker(inbox.pk, canned_selectors.values(conversation=conversation)),
     )
 

@@ -11,7 +11,7 @@ from chatbot.conversations.models import Inbox
 
 
 class DialForm(forms.Form):
-    """How freely the bot answers in one inbox; confidence in whole percent."""
+    """How freely the bot answers in one inbox; confidences and shares in whole percent."""
 
     mode = forms.ChoiceField(
         label=_("The bot"),
@@ -19,7 +19,7 @@ class DialForm(forms.Form):
         choices=[
             (Inbox.Mode.OFF, _("is silent: people answer")),
             (Inbox.Mode.DRAFT, _("writes drafts, and people send them")),
-            (Inbox.Mode.AUTO, _("answers alone above a confidence; below it offers a person, for whom a draft waits")),
+            (Inbox.Mode.AUTO, _("answers alone above a confidence, and writes drafts below it")),
         ],
     )
     confidence = forms.IntegerField(
@@ -28,12 +28,19 @@ class DialForm(forms.Form):
         max_value=99,
         help_text=_("From 50 to 99. Below 50 the bot never answers."),
     )
+    review = forms.IntegerField(
+        label=_("Share that people review all the same (%)"),
+        min_value=0,
+        max_value=100,
+        help_text=_("From 0 to 100. Drawn by chance from the answers above it, so that the figures stay honest."),
+    )
 
     @staticmethod
     def of(inbox: Inbox) -> dict[str, Any]:
         return {
             "mode": inbox.mode,
             "confidence": round(inbox.auto_confidence * 100),
+            "review": round(inbox.review_share * 100),
         }
 
 

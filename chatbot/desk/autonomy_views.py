@@ -39,7 +39,7 @@ def dial(request: HttpRequest, inbox_id: int) -> HttpResponse:
         "grid": autonomy_chart.lines(),
         "minimum": autonomy.MINIMUM,
         "days": suggestion_figures.DIAL_DAYS,
-        "unchecked": inbox.mode == Inbox.Mode.AUTO,
+        "unchecked": inbox.mode == Inbox.Mode.AUTO and inbox.review_share == 0,
         "any": any(one.alone is not None for one in figures),
     }
     return render(request, "desk/autonomy_dial.html", context, status=400 if form.errors else 200)
@@ -54,8 +54,8 @@ def _save(request: HttpRequest, inbox_id: int, form: DialForm) -> str:
     if not changed:
         return _("Nothing has changed.")
     inbox.mode = after["mode"]
-    inbox.auto_confidence = after["confidence"] / 100
-    inbox.save(update_fields=["mode", "auto_confidence"])
+    inbox.auto_confidence, inbox.review_share = after["confidence"] / 100, after["review"] / 100
+    inbox.save(update_fields=["mode", "auto_confidence", "review_share"])
     audit.record(
         actor=request.user,
         action="inbox.autonomy",
@@ -76,4 +76,9 @@ def _sentences(changed: dict[str, list[object]], mode: str) -> list[str]:
     if "confidence" in changed:
         old, new = changed["confidence"]
         sentences.append(_("It needs a confidence of %(new)s%%; before it was %(old)s%%.") % {"new": new, "old": old})
+    if "review" in changed:
+        old, new = changed["review"]
+        sentences.append(
+            _("People review %(new)s%% of the answers above it; before it was %(old)s%%.") % {"new": new, "old": old}
+        )
     return sentences

@@ -182,13 +182,3 @@ def test_the_engine_gets_passages_history_and_the_question_made_whole(search: Th
     assert [turn.text for turn in request.turns] == [*(turn.text for turn in history), "and to Canada?"]
     assert request.company == "Shop"
     assert request.passages[0].number == 1
-
-
-def test_below_the_inboxs_confidence_the_bot_says_that_it_does_not_know(search: ThrowawaySearcher) -> None:
-    question = "How many days do I have to return worn shoes?"
-    sure = ask(search, question)
-    assert sure.decision == "answer"
-    unsure = ask(search, question, answer_from=sure.confidence + 0.001)
-    assert unsure.decision == "abstain"
-    assert unsure.offer_person
-    assert "30 days" not in unsure.text

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 EVERYONE: Final = frozenset(["anonymous", "agent", "analyst", "admin"])
 ADMIN: Final = frozenset(["admin"])
 NOBODY: Final[frozenset[str]] = frozenset()
-DIAL: Final = {"mode": "draft", "confidence": "70"}
+DIAL: Final = {"mode": "draft", "confidence": "70", "review": "5"}
 RULES: Final = {
     "desk:autonomy": (ADMIN, NOBODY),
     "desk:autonomy_dial": (ADMIN, ADMIN),
@@ -39,7 +39,7 @@ def _address(name: str, shop: Inbox) -> str:
 
 
 def _state() -> tuple[Any, ...]:
-    return (*Inbox.objects.values_list("mode", "auto_confidence"), AuditEntry.objects.count())
+    return (*Inbox.objects.values_list("mode", "auto_confidence", "review_share"), AuditEntry.objects.count())
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -59,22 +59,22 @@ def test_only_the_roles_in_the_table_get_through(name: str, method: str, shop: I
 def test_saving_the_dial_says_what_changed_and_leaves_a_line_in_the_audit_log(shop: Inbox) -> None:
     answer = client_of("admin").post(_address("desk:autonomy_dial", shop), DIAL, follow=True)
     shop.refresh_from_db()
-    assert (shop.mode, shop.auto_confidence) == ("draft", 0.7)
+    assert (shop.mode, shop.auto_confidence, shop.review_share) == ("draft", 0.7, 0.05)
     said = answer.content.decode()
     assert "The bot writes drafts now" in said
     assert "It needs a confidence of 70%; before it was 50%." in said
     line = AuditEntry.objects.get(action="inbox.autonomy")
-    assert line.detail == {"name": "Fellwren", "mode": ["auto", "draft"], "confidence": [50, 70]}
+    assert line.detail == {"name": "Fellwren", "mode": ["auto", "draft"], "confidence": [50, 70], "review": [0, 5]}
 
 
 def test_saving_what_is_already_set_is_no_change(shop: Inbox) -> None:
-    form = {"mode": "auto", "confidence": "50"}
+    form = {"mode": "auto", "confidence": "50", "review": "0"}
     client_of("admin").post(_address("desk:autonomy_dial", shop), form)
     assert not AuditEntry.objects.filter(action="inbox.autonomy").exists()
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"confidence": "49"}, {"confidence": "100"}, {"confidence": "nan"}, {"mode": "free"}]
+    "wrong", [{"confidence": "49"}, {"confidence": "100"}, {"confidence": "nan"}, {"review": "101"}, {"mode": "free"}]
 )
 def test_a_setting_that_is_none_is_refused_and_nothing_is_kept(wrong: dict[str, str], shop: Inbox) -> None:
     client, before = client_of("admin"), None
