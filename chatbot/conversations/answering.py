@@ -231,7 +231,7 @@ class Answerer:
             sources=tuple(writing.sources),
             confidence=min(one.evidence.confidence for one in said),
             offer_person=bool(unknown),
-            card={**card, "person_asked": understood.person, "dial": context.dial.card()},
+            card={**card, "person_asked": understood.person, **(context.dial.card() if withheld else {})},
             withheld=withheld,
             engine=last.engine,
             adapter=last.adapter,

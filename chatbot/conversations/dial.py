@@ -5,7 +5,7 @@ the bot does not know, asks back or answers with an agreed text is said as ever.
 """
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Withheld = Literal["", "unsure", "review"]
@@ -26,8 +26,8 @@ class Dial:
         return "review" if in_review(self.message_id, self.review_share) else ""
 
     def card(self) -> dict[str, Any]:
-        """What the figures of the autonomy page need to weigh this answer by later."""
-        return asdict(self)
+        """The setting that a withheld answer was drawn with: figures over drafts weigh it by this later."""
+        return {"auto_confidence": self.auto_confidence, "review_share": self.review_share}
 
 
 def in_review(message_id: int, share: float) -> bool:

@@ -48,7 +48,7 @@ def test_a_withheld_answer_emits_nothing_and_an_answer_above_the_dial_all(tmp_pa
     emitted.clear()
     unsure = answerer.answer(AnswerContext(question=QUESTION, dial=Dial(1.01)), emit=emitted.append)
     assert (unsure.withheld, unsure.text, emitted) == ("unsure", sure.text, [])
-    assert unsure.card["dial"]["auto_confidence"] == 1.01
+    assert unsure.card["auto_confidence"] == 1.01
 
 
 def test_what_the_bot_does_not_know_is_said_whatever_the_dial(tmp_path: Path) -> None:
@@ -101,6 +101,7 @@ def test_a_withheld_answer_is_a_draft_that_is_ready_and_the_customer_sees_no_wor
     assert "15 USD" in draft.text
     assert draft.citations[0]["title"] == "Shipping"
     assert draft.confidence >= 0.5
+    assert draft.card["review_share"] == conversation.inbox.review_share
     assert (conversation.state, conversation.handoff_reason) == ("waiting", purpose)
     assert not Message.objects.filter(role="bot").exists()
     assert ReplyJob.objects.get().state == "done"
