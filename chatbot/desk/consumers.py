@@ -83,6 +83,7 @@ class DeskConsumer(GuardedSocket):
             case requests.Compose():
                 self.compositions.refuse_too_many()
                 asked = await run(actions.carry_out, agent.user, event)
+                assert isinstance(asked, desk_events.Composition)  # noqa: S101 - what this action gives
                 self.compositions.expect(asked.key, event.ref)
             case _:
                 answer = await run(actions.carry_out, agent.user, event)
