@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Role = Literal["customer", "agent"]
+Rewrite = Literal["", "shorter", "friendlier", "translate"]
 FinishReason = Literal["stop", "length", "cancelled", "error"]
 
 
@@ -43,6 +44,8 @@ class GenerationRequest:
     """What passages may call the things the question names; only `extractive` reads it."""
     wish: str = ""
     """What the agent who will check the answer asks for ("shorter"); part of the rules, never of the facts."""
+    rewrite: Rewrite = ""
+    """Not an answer but `question` in other words, in `language` for `translate`; turns and passages are left empty."""
     max_new_tokens: int = 320
     temperature: float = 0.0
     """Passed on by `openai`; the other engines always take the likeliest token (same question, same answer)."""

@@ -1,7 +1,8 @@
 """From a customer's words to a verified answer with its sources: understand, search, decide, generate, verify.
 
 Pure orchestration over two protocols (`Searcher`, `Engine`); no Django, no model library. What is emitted has passed
-verification and is never taken back: the final text is exactly what was emitted.
+verification and is never taken back: the final text is exactly what was emitted, unless it is withheld from the
+customer, and then nothing was.
 """
 
 import time
@@ -12,6 +13,7 @@ from typing import Any, Final, Literal
 from chatbot.conversations import finding
 from chatbot.conversations import language as languages
 from chatbot.conversations import understanding as understandings
+from chatbot.conversations.dial import Dial, Withheld
 from chatbot.conversations.finding import Found
 from chatbot.conversations.intents import Asker, Chosen, PreparedReplies, choose
 from chatbot.conversations.understanding import Understanding
@@ -47,6 +49,7 @@ class AnswerContext:
     asker: Asker = field(default_factory=Asker)
     wish: str = ""
     """What an agent asked for when a draft is made again; only engines that read follow it."""
+    dial: Dial = field(default_factory=Dial)
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class Answer:
     confidence: float = 1.0
     offer_person: bool = False
     card: dict[str, Any] = field(default_factory=dict)
+    withheld: Withheld = ""
+    """Not for the customer: an agent gets it as a draft, and nothing of it was emitted."""
     engine: str = ""
     adapter: str = ""
     index_version: str = ""
@@ -93,6 +98,10 @@ class _Writing:
         if text:
             self.text += text
             self._emit(text)
+
+    def whisper(self) -> None:
+        """From here on nothing is shown to the customer."""
+        self._emit = lambda _text: None
 
     def number_of(self, hit: Hit) -> int:
         for source in self.sources:
@@ -197,7 +206,10 @@ class Answerer:
         if all(one.part.vague for one in found):
             return self._clarify(found, understood, writing, card)
         known = [one for one in found if _answerable(one)]
-        if understood.person and known:
+        withheld = context.dial.withholds(min(one.evidence.confidence for one in known)) if known else ""
+        if withheld:
+            writing.whisper()
+        elif understood.person and known:
             writing.say(languages.say("answer_first", understood.language) + "\n\n")
         said: list[Found] = []
         for one in known:
@@ -219,7 +231,8 @@ class Answerer:
             sources=tuple(writing.sources),
             confidence=min(one.evidence.confidence for one in said),
             offer_person=bool(unknown),
-            card={**card, "person_asked": understood.person},
+            card={**card, "person_asked": understood.person, **(context.dial.card() if withheld else {})},
+            withheld=withheld,
             engine=last.engine,
             adapter=last.adapter,
             index_version=index_version,

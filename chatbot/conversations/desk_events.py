@@ -267,6 +267,17 @@ class Composed(Event):
     text: str
 
 
+class Composition(Event):
+    """From a worker to the desks of one person, never to a browser: the desk that asked makes `composed` of it, or an
+    error when there is a `code`."""
+
+    type: Literal["composition"] = "composition"
+    key: str
+    text: str = ""
+    code: str = ""
+    message: str = ""
+
+
 class ContactOut(Event):
     type: Literal["contact"] = "contact"
     ref: int
@@ -362,7 +373,7 @@ ToDesk = (
 # What may travel through the channel layer, and by which group.
 TO_INBOX: Final = (Row,)
 TO_FOLLOWERS: Final = (SuggestionOut, NoteOut, ActivityOut, Viewers, CustomerTyping, CustomerSeen)
-TO_PERSON: Final = (Mentioned, Alert)
+TO_PERSON: Final = (Mentioned, Alert, Composition)
 TO_TEAM: Final = (Presence,)
 
 EVERYBODY: Final = "desk.everybody"
@@ -384,9 +395,10 @@ def person_group(user_id: int) -> str:
 
 
 def layer_message(event: Event) -> dict[str, Any]:
-    """The channel-layer envelope; the desk's consumer handles it in `desk_event`."""
+    """The channel-layer envelope; the desk's consumer handles it in `desk_event`, or in `desk_composition`."""
     unread = {"row": {"read_seq"}} if isinstance(event, Row) else None
-    return {"type": "desk.event", "event": event.model_dump(mode="json", exclude=unread)}
+    kind = "desk.composition" if isinstance(event, Composition) else "desk.event"
+    return {"type": kind, "event": event.model_dump(mode="json", exclude=unread)}
 
 
 Opened.model_rebuild()

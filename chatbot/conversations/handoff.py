@@ -30,6 +30,8 @@ class Reason(StrEnum):
     WORDS = "words"
     MOOD = "mood"
     FAILURE = "failure"
+    UNSURE = "unsure"
+    REVIEW = "review"
     INBOX_MODE = "inbox_mode"
     ASSIGNED = "assigned"
     AGENT_AWAY = "agent_away"
@@ -115,6 +117,7 @@ def why(reason: str, *, word: str = "") -> str:
         if word
         else _("A word that goes to people."),
         Reason.MOOD: _("The customer sounds upset."),
+        Reason.REVIEW: _("An answer of the bot to be checked before it is sent."),
         Reason.FAILURE: _("The bot could not answer because of a fault."),
         Reason.INBOX_MODE: _("In this inbox people answer."),
         Reason.ASSIGNED: _("A colleague handed it over."),

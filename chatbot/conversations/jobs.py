@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from chatbot.conversations import publishing, queueing, services, streams
+from chatbot.conversations import events, publishing, queueing, services, streams
 from chatbot.conversations.leases import WORKER, lease
 from chatbot.conversations.models import AnswerCard, Conversation, Message, ReplyJob
 
@@ -105,6 +105,9 @@ def finish(*, claim: Claim, reply: services.BotReply) -> bool:
             return False
         if held.update(state=ReplyJob.State.DONE, finished_at=timezone.now()) != 1:
             return False
+        if reply.withheld:
+            _withhold(conversation, claim, reply)
+            return True
         message, shown = services.post_bot_reply(conversation=conversation, reply=reply)
         ReplyJob.objects.filter(pk=claim.job_id).update(answer=message)
         ReplyJob.objects.filter(conversation=conversation, state=ReplyJob.State.ABSORBED, answer=None).update(
@@ -115,6 +118,16 @@ def finish(*, claim: Claim, reply: services.BotReply) -> bool:
             services.give_up(conversation=conversation, reason=reply.hand_off)
         transaction.on_commit(partial(_after, conversation.pk))
     return True
+
+
+def _withhold(conversation: Conversation, claim: Claim, reply: services.BotReply) -> None:
+    """No message: the conversation waits for a person, with the answer as a draft. What was absorbed is theirs too."""
+    absorbed = ReplyJob.objects.filter(conversation=conversation, state=ReplyJob.State.ABSORBED, answer=None)
+    absorbed.update(state=ReplyJob.State.CANCELLED)
+    services.withhold(conversation=conversation, reply=reply, trigger=claim.messages[-1])
+    dropped = events.StreamStatus(job=claim.job_id, attempt=claim.attempt, stage="dropped")
+    publishing.publish_on_commit(conversation.pk, dropped)
+    transaction.on_commit(partial(_after, conversation.pk))
 
 
 def _held(claim: Claim):  # type: ignore[no-untyped-def]  # a QuerySet with annotations that stubs cannot name

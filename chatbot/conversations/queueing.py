@@ -37,5 +37,15 @@ def enqueue_suggestion_on_commit(suggestion_id: int) -> None:
     transaction.on_commit(partial(enqueue_suggestion, suggestion_id))
 
 
+def enqueue_composition(key: str) -> None:
+    """The same for an agent's text. No row stands behind it: a lost ring ends in a sentence for the agent."""
+    from chatbot.conversations.tasks import reword
+
+    try:
+        _breaker.call(reword.apply_async, args=(key,), retry=False)
+    except Exception as error:  # noqa: BLE001 - as above
+        logger.warning("An agent's text is not reworded: the broker did not take it (%s).", error)
+
+
 def enqueue_on_commit(job_id: int) -> None:
     transaction.on_commit(partial(enqueue, job_id))

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, connections
 
 from chatbot.conversations import canned_selectors, jobs, leases, publishing, services, streams
+from chatbot.conversations.dial import Dial
 from chatbot.conversations.events import StreamStatus
 from chatbot.conversations.models import AnswerCard, Citation, Message
 
@@ -115,6 +116,7 @@ def _context(claim: jobs.Claim) -> "AnswerContext":
         collections=frozenset(inbox.collections) or None,
         abstentions=conversation.abstentions,
         handoff_after=inbox.handoff_after,
+        dial=Dial(inbox.auto_confidence, inbox.review_share, claim.messages[-1].pk),
         asker=Asker(inbox.pk, canned_selectors.values(conversation=conversation)),
     )
 
@@ -158,6 +160,7 @@ def _reply(answer: "Answer") -> services.BotReply:
         ),
         canned_id=answer.canned,
         topic=answer.topic,
+        withheld=answer.withheld,
         card=AnswerCard(
             decision=answer.decision[:12],
             confidence=answer.confidence,

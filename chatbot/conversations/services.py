@@ -245,6 +245,8 @@ class BotReply:
     card: AnswerCard
     canned_id: int | None = None
     topic: str = ""
+    withheld: str = ""
+    """Purpose of the draft that it becomes instead of a message (`unsure`, `review`); empty for none."""
 
 
 def post_bot_reply(*, conversation: Conversation, reply: BotReply) -> tuple[Message, events.MessageOut]:
@@ -276,6 +278,12 @@ def post_bot_reply(*, conversation: Conversation, reply: BotReply) -> tuple[Mess
 def give_up(*, conversation: Conversation, reason: str) -> None:
     """The bot hands the conversation to people. The caller holds the lock in a transaction."""
     apply(conversation, Event.BOT_GAVE_UP, reason=reason)
+
+
+def withhold(*, conversation: Conversation, reply: BotReply, trigger: Message) -> None:
+    """The reply becomes a draft for an agent. The caller holds the lock in a transaction."""
+    apply(conversation, Event.BOT_WITHHELD, reason=reply.hand_off or reply.withheld)
+    suggestions.keep_withheld(conversation, trigger, purpose=reply.withheld, made=reply)
 
 
 # --- Carrying out ------------------------------------------------------------------------------------

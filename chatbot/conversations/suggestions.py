@@ -5,7 +5,7 @@ made is `suggesting.py`'s work.
 """
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -18,6 +18,10 @@ from chatbot.conversations import desk_events, publishing, queueing
 from chatbot.conversations.models import Conversation, Message, Suggestion
 from chatbot.conversations.refusals import Refusal
 
+if TYPE_CHECKING:
+    from chatbot.conversations.services import BotReply
+
+_CITATION_FIELDS: Final = ("number", "title", "heading", "url", "text", "passage_id", "document_id")
 OPEN: Final = (Suggestion.State.QUEUED, Suggestion.State.RUNNING, Suggestion.State.READY)
 LIGHT_EDIT: Final = 0.25
 """Up to this edit distance (0..1) a sent draft counts as lightly edited, above it as rewritten."""
@@ -49,6 +53,36 @@ def request(
     )
     publish(suggestion, conversation)
     queueing.enqueue_suggestion_on_commit(suggestion.pk)
+    return suggestion
+
+
+def keep_withheld(conversation: Conversation, trigger: Message, *, purpose: str, made: "BotReply") -> Suggestion | None:
+    """An answer of the bot that is not for the customer, as a draft that is ready; made anew when it is stale.
+
+    The caller holds the conversation's lock in a transaction.
+    """
+    newest = _unanswered(conversation)
+    if newest is None or newest.pk != trigger.pk:
+        return request(conversation, purpose=purpose)
+    withdraw(conversation)
+    suggestion = Suggestion.objects.create(
+        conversation=conversation,
+        trigger=trigger,
+        purpose=purpose,
+        state=Suggestion.State.READY,
+        ready_at=timezone.now(),
+        text=made.text,
+        decision="answer",
+        confidence=made.card.confidence,
+        citations=[{name: getattr(citation, name) for name in _CITATION_FIELDS} for citation in made.citations],
+        card=made.card.data,
+        engine=made.card.engine,
+        adapter=made.card.adapter,
+        index_version=made.card.index_version,
+        prompt_digest=made.card.prompt_digest,
+        topic=made.topic,
+    )
+    publish(suggestion, conversation)
     return suggestion
 
 

@@ -22,6 +22,14 @@ def suggest_reply(suggestion_id: int) -> None:
     suggesting.run(suggestion_id)
 
 
+@shared_task(queue="replies", ignore_result=True, acks_late=False, expires=45)
+def reword(key: str) -> None:
+    """Help with an agent's own text. Safe to run twice: the text is taken once."""
+    from chatbot.conversations import composing
+
+    composing.run(key)
+
+
 @shared_task(queue="replies", ignore_result=True, expires=30)
 def reconcile() -> None:
     """Put back what dead workers held, and ring for what is due."""

@@ -20,6 +20,8 @@ class Event(StrEnum):
     CUSTOMER_WROTE = "customer_wrote"
     PERSON_ASKED = "person_asked"
     BOT_GAVE_UP = "bot_gave_up"
+    BOT_WITHHELD = "bot_withheld"
+    """Its answer goes to an agent as a draft, which is there already."""
     CUSTOMER_WENT_BACK = "customer_went_back"
     AGENT_TOOK = "agent_took"
     AGENT_WROTE = "agent_wrote"
@@ -61,6 +63,7 @@ TABLE: Final[dict[tuple[State, Event], Transition]] = {
     (_S.BOT, _E.CUSTOMER_WROTE): _T(_S.BOT, (_F.QUEUE_REPLY,)),
     (_S.BOT, _E.PERSON_ASKED): _T(_S.WAITING, (_F.CANCEL_REPLIES, _F.NOTICE_HANDOFF, _F.QUEUE_SUGGESTION)),
     (_S.BOT, _E.BOT_GAVE_UP): _T(_S.WAITING, (_F.CANCEL_REPLIES, _F.NOTICE_HANDOFF, _F.QUEUE_SUGGESTION)),
+    (_S.BOT, _E.BOT_WITHHELD): _T(_S.WAITING, (_F.CANCEL_REPLIES, _F.NOTICE_HANDOFF)),
     (_S.BOT, _E.ASSIGNED): _T(_S.WAITING, (_F.CANCEL_REPLIES, _F.NOTICE_HANDOFF, _F.QUEUE_SUGGESTION)),
     (_S.BOT, _E.AGENT_TOOK): _T(_S.AGENT, (_F.CANCEL_REPLIES, _F.NOTICE_AGENT_JOINED, _F.QUEUE_SUGGESTION)),
     (_S.BOT, _E.AGENT_WROTE): _T(_S.AGENT, (_F.CANCEL_REPLIES, _F.NOTICE_AGENT_JOINED)),

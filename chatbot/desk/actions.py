@@ -17,6 +17,7 @@ from chatbot.accounts.roles import Permission, may
 from chatbot.conversations import (
     access,
     canned_selectors,
+    composing,
     desk_events,
     desk_opened,
     desk_selectors,
@@ -181,8 +182,10 @@ def _suggestion_make(user: User, event: requests.SuggestionMake, pk: int) -> Ans
     return None
 
 
-def _compose(_user: User, _event: requests.Compose, _pk: int) -> Answer:
-    raise Refusal("not_available", _("The present engine cannot help with texts."))
+def _compose(user: User, event: requests.Compose, pk: int) -> Answer:
+    """The answer comes later, from a worker (see `compositions.py`)."""
+    key = composing.ask(conversation_id=pk, agent=user, text=event.text, style=event.style)
+    return desk_events.Composition(key=key)
 
 
 TABLE: Final[dict[type[Event], Action]] = {

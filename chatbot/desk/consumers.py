@@ -29,6 +29,7 @@ from chatbot.conversations.publishing import publish, publish_desk
 from chatbot.conversations.refusals import Refusal
 from chatbot.conversations.sockets import GuardedSocket, retry_after, run
 from chatbot.desk import actions
+from chatbot.desk.compositions import Compositions
 from chatbot.desk.viewing import TYPING_AGAIN_SECONDS, Others, word
 from chatbot.desk.welcoming import welcome
 
@@ -79,6 +80,11 @@ class DeskConsumer(GuardedSocket):
                 await self._type(agent, event)
             case requests.Ping():
                 await self._ping(agent, event)
+            case requests.Compose():
+                self.compositions.refuse_too_many()
+                asked = await run(actions.carry_out, agent.user, event)
+                assert isinstance(asked, desk_events.Composition)  # noqa: S101 - what this action gives
+                self.compositions.expect(asked.key, event.ref)
             case _:
                 answer = await run(actions.carry_out, agent.user, event)
                 if isinstance(event, requests.PresenceSet):
@@ -111,6 +117,7 @@ class DeskConsumer(GuardedSocket):
         if self.greeted:
             raise Refusal("hello_twice", _("This socket has said hello already."))
         self.others = Others(agent.user.pk)
+        self.compositions = Compositions(self.deliver)
         self.greeted = True
         await self.channel_layer.group_add(desk_events.EVERYBODY, self.channel_name)
         await self.channel_layer.group_add(desk_events.person_group(agent.user.pk), self.channel_name)
@@ -146,6 +153,7 @@ class DeskConsumer(GuardedSocket):
         agent = self.agent
         if agent is None or not self.greeted:
             return
+        self.compositions.close()
         await self._leave()
         await self._follow(agent.inboxes, frozenset())
         await self.channel_layer.group_discard(desk_events.EVERYBODY, self.channel_name)
@@ -243,6 +251,11 @@ class DeskConsumer(GuardedSocket):
         if event["type"] == "row" and self.agent is not None and event["row"]["inbox"] not in self.agent.inboxes:
             return
         await self.send(text_data=json.dumps(event, ensure_ascii=False))
+
+    async def desk_composition(self, message: dict[str, Any]) -> None:
+        """A worker has reworded a text for a desk of this person."""
+        if not self.closed and await self._still_mine():
+            await self.compositions.arrived(desk_events.Composition.model_validate(message["event"]))
 
     async def conversation_event(self, message: dict[str, Any]) -> None:
         """Public events of the open conversation, as its customer gets them, with its name."""

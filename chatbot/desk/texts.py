@@ -142,6 +142,8 @@ def _activities() -> dict[str, str]:
         "act_imported": _("Imported from elsewhere"),
         "reason_asked": _("the customer asked for a person"),
         "reason_abstained": _("the bot did not know"),
+        "reason_unsure": _("the bot was not sure enough"),
+        "reason_review": _("an answer of the bot to be checked"),
         "reason_failure": _("the bot failed"),
         "reason_inbox_mode": _("people answer in this inbox"),
         "reason_assigned": _("a colleague handed it over"),

@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from chatbot.accounts import presence
 from chatbot.accounts.models import Team, User
-from chatbot.conversations import desk_events, desk_selectors, rows
+from chatbot.conversations import composing, desk_events, desk_selectors, rows
 from chatbot.conversations.desk_sessions import Agent
 from chatbot.conversations.models import Tag
 
@@ -24,7 +24,7 @@ def welcome(agent: Agent) -> desk_events.Welcome:
             "me": me,
             "availability": agent.user.availability,
             "may_reply": agent.may_reply,
-            "may_compose": False,
+            "may_compose": agent.may_reply and composing.available(),
             "inboxes": tuple(desk_selectors.inboxes_out(agent.user)),
             "teams": tuple(
                 desk_events.TeamOut(id=team.pk, name=team.name, members=tuple(user.pk for user in team.members.all()))
