@@ -157,7 +157,7 @@ def _keep(claim: Claim, answer: "Answer") -> None:
         topic=answer.topic[:80],
     )
     if kept == 1:
-        _tell(claim)
+        _tell(claim.pk)
 
 
 def _sources(answer: "Answer") -> list[dict[str, Any]]:
@@ -199,7 +199,7 @@ def _closest(card: dict[str, Any]) -> list[dict[str, Any]]:
 def _failed(claim: Claim, error: Exception) -> None:
     """Another try later, or the end of it with a sentence for the agent."""
     again = claim.attempt < settings.REPLY_ATTEMPTS
-    reason = "" if again else _("The draft could not be made. Write the reply yourself, or try again.")
+    reason = "" if again else _gave_up()
     changed = leases.ours(claim).update(
         state=_State.QUEUED if again else _State.FAILED,
         worker="",
@@ -208,11 +208,15 @@ def _failed(claim: Claim, error: Exception) -> None:
         available_at=timezone.now() + timedelta(seconds=2.0**claim.attempt),
     )
     if changed == 1 and not again:
-        _tell(claim)
+        _tell(claim.pk)
 
 
-def _tell(claim: Claim) -> None:
-    suggestion = Suggestion.objects.select_related("conversation", "trigger").get(pk=claim.pk)
+def _gave_up() -> str:
+    return _("The draft could not be made. Write the reply yourself, or try again.")
+
+
+def _tell(suggestion_id: int) -> None:
+    suggestion = Suggestion.objects.select_related("conversation", "trigger").get(pk=suggestion_id)
     suggestions.publish(suggestion, suggestion.conversation)
 
 
@@ -222,9 +226,12 @@ def recover() -> int:
     now = timezone.now()
     for expired in Suggestion.objects.filter(state=_State.RUNNING, lease_until__lt=now):
         again = expired.attempt < settings.REPLY_ATTEMPTS
-        Suggestion.objects.filter(
+        held = Suggestion.objects.filter(
             pk=expired.pk, state=_State.RUNNING, attempt=expired.attempt, lease_until__lt=now
-        ).update(state=_State.QUEUED if again else _State.FAILED, worker="", lease_until=None)
+        )
+        state = _State.QUEUED if again else _State.FAILED
+        if held.update(state=state, worker="", lease_until=None, error="" if again else _gave_up()) and not again:
+            _tell(expired.pk)
     due = Suggestion.objects.filter(state=_State.QUEUED, available_at__lte=now).order_by("available_at")
     ids = list(due.values_list("pk", flat=True)[:200])
     for suggestion_id in ids:

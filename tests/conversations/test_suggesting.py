@@ -207,3 +207,12 @@ def test_a_claim_knows_when_it_is_lost(waiting: Conversation) -> None:
     suggestions.withdraw(waiting)
     leases.heartbeat.beat([claim])
     assert claim.lost.is_set()
+
+
+def test_a_draft_whose_workers_all_died_fails_with_a_sentence(waiting: Conversation, settings: Any) -> None:
+    settings.REPLY_ATTEMPTS = 1
+    long_ago = timezone.now() - timedelta(minutes=5)
+    Suggestion.objects.update(state="running", worker="gone:1:x", attempt=1, lease_until=long_ago)
+    suggesting.recover()
+    assert newest().state == "failed"
+    assert "Write the reply yourself" in newest().error
