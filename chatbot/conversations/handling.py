@@ -17,6 +17,7 @@ from chatbot.accounts.models import Team, User
 from chatbot.conversations import (
     access,
     activities,
+    canned_selectors,
     desk_events,
     handing_over,
     publishing,
@@ -26,7 +27,6 @@ from chatbot.conversations import (
     waiting,
 )
 from chatbot.conversations.models import (
-    CannedReply,
     Conversation,
     Mention,
     Message,
@@ -73,7 +73,8 @@ def reply(
     text = services.clean_text(text)
     if seen_seq is not None and not force:
         _refuse_collision(conversation, agent, seen_seq)
-    canned = CannedReply.objects.filter(pk=canned_id).first() if canned_id else None
+    usable = canned_selectors.usable_in(conversation.inbox_id)  # nothing is counted of what is not for this inbox
+    canned = usable.filter(pk=canned_id).first() if canned_id else None
     services.apply(conversation, Event.AGENT_WROTE, agent=agent)
     message, shown = services.append(
         conversation,
