@@ -118,17 +118,6 @@ def test_a_rating_seen_and_typing_show_at_once(desk: FakeDesk, visit: Visit, tal
     page.get_by_text("The customer is typing…").wait_for(state="detached")
 
 
-def test_a_message_that_changes_between_others_stays_in_its_place(desk: FakeDesk, visit: Visit, talk: str) -> None:
-    desk.says(talk, "5 days.", "agent", author=TOM["name"])
-    desk.says(talk, "Thanks")
-    page = look(desk, visit, talk)
-    desk.send(type="customer.seen", conversation=talk, seq=2, online=True)
-    page.locator("[data-seq='2']", has_text="Seen").wait_for()
-    desk.send(type="rating", conversation=talk, seq=2, value=1)
-    page.locator("[data-seq='2'] .thumb").wait_for()
-    assert [one.get_attribute("data-seq") for one in page.locator("#log [data-seq]").all()] == ["1", "2", "3"]
-
-
 def test_what_went_by_email_is_marked(desk: FakeDesk, visit: Visit, talk: str) -> None:
     desk.says(talk, "We have found it.", "agent", author=ME["name"])
     desk.says(talk, "Great, thanks!", via="email")
