@@ -27,7 +27,6 @@ from chatbot.conversations import (
     waiting,
 )
 from chatbot.conversations.models import (
-    CannedReply,
     Conversation,
     Mention,
     Message,

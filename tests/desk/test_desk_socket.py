@@ -7,7 +7,8 @@ from channels.db import database_sync_to_async
 from django.contrib.sessions.models import Session
 
 from chatbot.accounts.models import User
-from chatbot.conversations import handling, services
+from chatbot.conversations import canned_services, handling, services
+from chatbot.conversations.canned_services import CannedText
 from chatbot.conversations.models import Conversation, Inbox, Mention, Message, ReadMark, Suggestion
 from tests import factories
 from tests.desk.socket_client import Desk
@@ -45,6 +46,26 @@ def waiting(inbox: Inbox) -> Conversation:
     services.ask_person(conversation_id=conversation.pk)
     conversation.refresh_from_db()
     return conversation
+
+
+# --- Canned replies
+async def test_a_slash_brings_canned_replies_filled_in_and_the_sent_one_is_counted(
+    mia: User, waiting: Conversation
+) -> None:
+    said = CannedText("Parcel", "parcel", {"en": "{{agent}} looks for your parcel."})
+    reply = await run(lambda: canned_services.save(said=said))
+    elsewhere = CannedText("Elsewhere", "parcel-2", {"en": "Not here."}, inboxes=(await run(factories.inbox),))
+    foreign = await run(lambda: canned_services.save(said=elsewhere))
+    async with Desk(mia) as desk:
+        found = await desk.ask("canned", conversation=str(waiting.public_id), query="par")
+        assert [(one["id"], one["shortcut"], one["text"]) for one in found["replies"]] == [
+            (reply.pk, "parcel", "Mia looks for your parcel.")
+        ]
+        for one in (reply, foreign):
+            await desk.reply(waiting.public_id, "Mia looks for your parcel.", canned=one.pk, force=True)
+    await run(reply.refresh_from_db)
+    await run(foreign.refresh_from_db)
+    assert (reply.uses, foreign.uses) == (1, 0)
 
 
 # --- Who gets in -----------------------------------------------------------------------------------------
