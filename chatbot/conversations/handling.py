@@ -27,6 +27,7 @@ from chatbot.conversations import (
     waiting,
 )
 from chatbot.conversations.models import (
+    CannedReply,
     Conversation,
     Mention,
     Message,
