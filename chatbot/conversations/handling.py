@@ -17,6 +17,7 @@ from chatbot.accounts.models import Team, User
 from chatbot.conversations import (
     access,
     activities,
+    canned_selectors,
     desk_events,
     handing_over,
     publishing,
@@ -73,7 +74,7 @@ def reply(
     text = services.clean_text(text)
     if seen_seq is not None and not force:
         _refuse_collision(conversation, agent, seen_seq)
-    canned = CannedReply.objects.filter(pk=canned_id).first() if canned_id else None
+    canned = _canned(conversation, canned_id)
     services.apply(conversation, Event.AGENT_WROTE, agent=agent)
     message, shown = services.append(
         conversation,
@@ -83,6 +84,11 @@ def reply(
     if resolve:
         _resolve(conversation, agent)
     return Posted(shown, created=True)
+
+
+def _canned(conversation: Conversation, canned_id: int | None) -> CannedReply | None:
+    """What the text was made from; None for what is not, or no longer, for this inbox: the words count all the same."""
+    return canned_selectors.usable_in(conversation.inbox_id).filter(pk=canned_id).first() if canned_id else None
 
 
 def _refuse_collision(conversation: Conversation, agent: User, seen_seq: int) -> None:

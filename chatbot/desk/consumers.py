@@ -34,6 +34,8 @@ from chatbot.desk.welcoming import welcome
 
 RENEW_SECONDS: Final = 20.0
 """So long the rights of an open desk are taken as they were for what comes in unasked."""
+FOR_THE_CUSTOMER: Final = frozenset(["queue", "rate.ask", "typing"])
+"""Public events that no desk is told."""
 
 
 class DeskConsumer(GuardedSocket):
@@ -249,8 +251,8 @@ class DeskConsumer(GuardedSocket):
         if self.closed or message["conversation"] != self.open_id or not await self._still_mine():
             return
         event = {**message["event"], "conversation": str(self.open_uuid)}
-        if event["type"] in ("queue", "rate.ask", "typing"):
-            return  # for the customer alone
+        if event["type"] in FOR_THE_CUSTOMER:
+            return
         if event["type"] != "message":
             await self.send(text_data=json.dumps(event, ensure_ascii=False))
         elif event["seq"] == self.sent_seq + 1:
