@@ -125,7 +125,9 @@ def counts(*, user: User) -> desk_events.Counts:
     mine = access.conversations(user).exclude(state=_State.RESOLVED)
     found = mine.aggregate(**{view: Count("pk", filter=_view(view, user, now)) for view in views})
     found["team"] = mine.filter(_view("team", user, now)).distinct().count()
-    unread = Mention.objects.filter(user=user, seen_at=None).count()
+    unread = Mention.objects.filter(
+        user=user, seen_at=None, note__conversation__in=access.conversations(user).values("pk")
+    ).count()
     return desk_events.Counts(views=found, unread_mentions=unread)
 
 

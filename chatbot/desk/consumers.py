@@ -36,6 +36,7 @@ RENEW_SECONDS: Final = 20.0
 """So long the rights of an open desk are taken as they were for what comes in unasked."""
 FOR_THE_CUSTOMER: Final = frozenset(["queue", "rate.ask", "typing"])
 """Public events that no desk is told."""
+OF_FOLLOWERS: Final = frozenset(event.model_fields["type"].default for event in desk_events.TO_FOLLOWERS)
 
 
 class DeskConsumer(GuardedSocket):
@@ -43,6 +44,7 @@ class DeskConsumer(GuardedSocket):
     agent: desk_sessions.Agent | None = None
     open_id = 0
     open_uuid: UUID | None = None
+    open_inbox = 0
     sent_seq = 0
     typing_at = 0.0
     typing = False
@@ -103,6 +105,8 @@ class DeskConsumer(GuardedSocket):
         return agent
 
     async def _follow(self, before: frozenset[int], after: frozenset[int]) -> None:
+        if self.open_inbox in before - after:
+            await self._leave()
         for inbox_id in before - after:
             await self.channel_layer.group_discard(desk_events.inbox_group(inbox_id), self.channel_name)
         for inbox_id in after - before:
@@ -180,12 +184,12 @@ class DeskConsumer(GuardedSocket):
             last_seq=event.last_seq,
             ref=event.ref,
         )
-        self.sent_seq = opened.row.last_seq
+        self.sent_seq, self.open_inbox = opened.row.last_seq, opened.row.inbox
         await self.deliver(opened)
         await self._say(agent, here=True, ask=True)
 
     async def _leave(self) -> None:
-        conversation_id, self.open_id, self.open_uuid = self.open_id, 0, None
+        conversation_id, self.open_id, self.open_uuid, self.open_inbox = self.open_id, 0, None, 0
         if not conversation_id:
             return
         await self.channel_layer.group_discard(events.group_name(conversation_id), self.channel_name)
@@ -244,11 +248,13 @@ class DeskConsumer(GuardedSocket):
         event = message["event"]
         if event["type"] == "row" and self.agent is not None and event["row"]["inbox"] not in self.agent.inboxes:
             return
+        if event["type"] in OF_FOLLOWERS and event["conversation"] != str(self.open_uuid):
+            return  # it has been left meanwhile, or may be seen no longer
         await self.send(text_data=json.dumps(event, ensure_ascii=False))
 
     async def conversation_event(self, message: dict[str, Any]) -> None:
         """Public events of the open conversation, as its customer gets them, with its name."""
-        if self.closed or message["conversation"] != self.open_id or not await self._still_mine():
+        if self.closed or not await self._still_mine() or message["conversation"] != self.open_id:
             return
         event = {**message["event"], "conversation": str(self.open_uuid)}
         if event["type"] in FOR_THE_CUSTOMER:
