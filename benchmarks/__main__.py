@@ -54,6 +54,14 @@ def _idle_sockets(report: Report) -> Lines:
     yield "memory per idle socket", f"{report['kib_per_socket']} KiB", ""
 
 
+def _desk_fanout(report: Report) -> Lines:
+    what = (
+        f"{report['desks']} desks, {report['conversations']} conversations, {report['messages_per_second']} messages/s"
+    )
+    yield f"customer's message to every desk, p95 ({what})", f"{report['ms']['p95']} ms", "< 300 ms"
+    yield "rows lost on the way to a desk", f"{report['lost']} of {report['expected']}", "0"
+
+
 def _search_latency(report: Report) -> Lines:
     for size in (size for size in ("10000", "100000") if size in report):
         found = report[size]
@@ -78,6 +86,7 @@ def _engine_batching(report: Report) -> Lines:
 BENCHMARKS: Final = (
     Benchmark("end_to_end", _end_to_end, quick=("--turns", "2", "--dials", "500/40/100")),
     Benchmark("idle_sockets", _idle_sockets, quick=("--sockets", "300")),
+    Benchmark("desk_fanout", _desk_fanout, quick=("--seconds", "10", "--conversations", "100")),
     Benchmark("search_latency", _search_latency, quick=("--sizes", "10000")),
     Benchmark("indexing_rate", _indexing_rate, quick=("--rounds", "1", "--documents", "40")),
     Benchmark("engine_batching", _engine_batching, quick=("--repeats", "1", "--tokens", "32")),

@@ -29,7 +29,7 @@ class Chat:
     """One open socket."""
 
     def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
+        self.socket = socket
 
     @classmethod
     async def open(cls, port: int) -> "Chat":
@@ -42,7 +42,7 @@ class Chat:
             proxy=None,
         )
         chat = cls(socket)
-        await chat._send(type="hello", inbox=INBOX)
+        await chat.send(type="hello", inbox=INBOX)
         await chat._until("welcome")
         return chat
 
@@ -50,7 +50,7 @@ class Chat:
         began = time.perf_counter()
         acknowledged = first = 0.0
         client_id = uuid.uuid4().hex
-        await self._send(type="message.send", client_id=client_id, text=question)
+        await self.send(type="message.send", client_id=client_id, text=question)
         while True:
             event = await self._next()
             passed = time.perf_counter() - began
@@ -65,19 +65,24 @@ class Chat:
             elif event["type"] == "error":
                 raise RuntimeError(event["message"])
 
+    async def say(self, text: str) -> None:
+        """Until it is in the record; no answer is waited for."""
+        await self.send(type="message.send", client_id=uuid.uuid4().hex, text=text)
+        await self._until("ack")
+
     async def ping(self) -> None:
         """Raises when the socket is not held any more."""
-        await self._send(type="ping", last_seq=0)
+        await self.send(type="ping", last_seq=0)
         await self._until("pong")
 
     async def close(self) -> None:
-        await self._socket.close()
+        await self.socket.close()
 
-    async def _send(self, **event: Any) -> None:
-        await self._socket.send(json.dumps(event))
+    async def send(self, **event: Any) -> None:
+        await self.socket.send(json.dumps(event))
 
     async def _next(self) -> dict[str, Any]:
-        event: dict[str, Any] = json.loads(await asyncio.wait_for(self._socket.recv(), ANSWER_SECONDS))
+        event: dict[str, Any] = json.loads(await asyncio.wait_for(self.socket.recv(), ANSWER_SECONDS))
         return event
 
     async def _until(self, kind: str) -> None:

@@ -29,12 +29,12 @@ def main() -> None:
     parser.add_argument("--sockets", type=int, default=2000)
     parser.add_argument("--out", type=Path, default=figures.RESULTS / "idle_sockets.json")
     arguments = parser.parse_args()
-    _allow_files(arguments.sockets + 500)
+    allow_files(arguments.sockets + 500)
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as folder, embedded(Path(folder)) as stack:
         figures.write(arguments.out, {**figures.machine(), **asyncio.run(_measure(stack, arguments.sockets))})
 
 
-def _allow_files(count: int) -> None:
+def allow_files(count: int) -> None:
     """Open files, for this process and the ones it starts."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:

@@ -395,10 +395,21 @@ def person_group(user_id: int) -> str:
 
 
 def layer_message(event: Event) -> dict[str, Any]:
-    """The channel-layer envelope; the desk's consumer handles it in `desk_event`, or in `desk_composition`."""
+    """The channel-layer envelope; the desk's consumer handles it in `desk_event`, or in `desk_composition`.
+
+    The event is written once, as the text that goes out, not once for each of the many desks that get it. What a
+    desk must look at before it passes it on stands beside it.
+    """
+    if isinstance(event, Composition):
+        return {"type": "desk.composition", "event": event.model_dump(mode="json")}
     unread = {"row": {"read_seq"}} if isinstance(event, Row) else None
-    kind = "desk.composition" if isinstance(event, Composition) else "desk.event"
-    return {"type": kind, "event": event.model_dump(mode="json", exclude=unread)}
+    of_followers = isinstance(event, TO_FOLLOWERS)
+    return {
+        "type": "desk.event",
+        "inbox": event.row.inbox if isinstance(event, Row) else None,
+        "followed": str(event.conversation) if of_followers else None,  # type: ignore[attr-defined]
+        "text": event.model_dump_json(exclude=unread),
+    }
 
 
 Opened.model_rebuild()

@@ -37,7 +37,6 @@ RENEW_SECONDS: Final = 20.0
 """So long the rights of an open desk are taken as they were for what comes in unasked."""
 FOR_THE_CUSTOMER: Final = frozenset(["queue", "rate.ask", "typing"])
 """Public events that no desk is told."""
-OF_FOLLOWERS: Final = frozenset(event.model_fields["type"].default for event in desk_events.TO_FOLLOWERS)
 
 
 class DeskConsumer(GuardedSocket):
@@ -253,12 +252,11 @@ class DeskConsumer(GuardedSocket):
         """For the desks of an inbox, of a person, of a conversation, or for all."""
         if self.closed or not await self._still_mine():
             return
-        event = message["event"]
-        if event["type"] == "row" and self.agent is not None and event["row"]["inbox"] not in self.agent.inboxes:
+        if message["inbox"] is not None and self.agent is not None and message["inbox"] not in self.agent.inboxes:
             return
-        if event["type"] in OF_FOLLOWERS and event["conversation"] != str(self.open_uuid):
+        if message["followed"] is not None and message["followed"] != str(self.open_uuid):
             return  # it has been left meanwhile, or may be seen no longer
-        await self.send(text_data=json.dumps(event, ensure_ascii=False))
+        await self.send(text_data=message["text"])
 
     async def desk_composition(self, message: dict[str, Any]) -> None:
         """A worker has reworded a text for a desk of this person."""
