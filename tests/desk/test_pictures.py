@@ -1,13 +1,10 @@
-"""Pictures of a busy desk: proof that light, dark and phone hold together, and `docs/images/desk.png` when asked for."""
-
-import os
+"""A busy desk in light and dark: every word can be read."""
 
 import pytest
 
 from tests.desk.conftest import Visit
 from tests.desk.fake_desk import FakeDesk, row
 from tests.desk.scenes import busy_day
-from tests.widget.fake_server import ROOT
 
 pytestmark = pytest.mark.browser
 
@@ -50,17 +47,3 @@ def test_every_word_of_a_busy_desk_can_be_read(desk: FakeDesk, visit: Visit, sch
     page.locator("#draft .draft-text").wait_for()
     page.locator("#panel .past").wait_for()
     assert page.evaluate(CONTRASTS) == []
-
-
-@pytest.mark.skipif(
-    os.environ.get("UPDATE_SCREENSHOTS") != "1", reason="UPDATE_SCREENSHOTS=1 renews docs/images/desk.png"
-)
-def test_the_picture_of_the_documentation(desk: FakeDesk, visit: Visit) -> None:
-    first = busy_day(desk)
-    page = visit(desk, "?view=all", viewport={"width": 1600, "height": 950})
-    row(page, first).click()
-    page.locator("#panel .past").wait_for()
-    page.locator("#log [data-seq='6']").wait_for()
-    page.mouse.move(1000, 300)
-    page.evaluate("document.activeElement.blur()")
-    page.screenshot(path=ROOT / "docs/images/desk.png")
