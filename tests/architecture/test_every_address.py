@@ -13,11 +13,16 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from chatbot.urls import websocket_urlpatterns
-from tests.desk import test_canned_pages, test_people_permissions
+from tests.desk import test_autonomy_pages, test_canned_pages, test_people_permissions
 from tests.knowledge import test_permissions
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-TABLES: Final = (test_permissions.RULES, test_people_permissions.RULES, test_canned_pages.RULES)
+TABLES: Final = (
+    test_permissions.RULES,
+    test_people_permissions.RULES,
+    test_canned_pages.RULES,
+    test_autonomy_pages.RULES,
+)
 TESTED_APART: Final = {
     "desk:home": "tests/desk/test_page.py",
     "desk:export": "tests/desk/test_export.py",

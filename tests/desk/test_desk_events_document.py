@@ -29,6 +29,7 @@ SENDERS = (
     "chatbot/conversations/handling.py",
     "chatbot/conversations/suggestions.py",
     "chatbot/conversations/sockets.py",
+    "chatbot/conversations/composing.py",
 )
 DESK_REQUESTS = catalogue(typing.get_args(desk_requests.DeskEvent)[0])
 
