@@ -22,7 +22,7 @@ from tests.faults.customers import Customer, acknowledged
 from tests.faults.stack import QUESTIONS, Process, Stack, faultless_answers, production
 from tests.services import require
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(660)]
 
 CUSTOMERS: Final = 100
 MESSAGES: Final = 20
@@ -38,7 +38,7 @@ def test_two_thousand_messages_are_kept_once_in_order_and_answered_while_everyth
         answers = faultless_answers(stack)
         customers = _customers(stack, CUSTOMERS, MESSAGES)
         began = time.monotonic()
-        killed = asyncio.run(asyncio.wait_for(_talk(stack, customers), 300))
+        killed = asyncio.run(asyncio.wait_for(_talk(stack, customers), 480))
         seconds = time.monotonic() - began
         counts = verdict.check(_query(stack), customers, answers=answers)
     with capsys.disabled():
