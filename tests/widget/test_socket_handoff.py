@@ -1,5 +1,6 @@
 """The socket around people: who is writing, which page, who is there, the queue, an address, a rating. And abuse."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -42,7 +43,7 @@ class Desk:
     async def until(self, kind: str) -> dict[str, Any]:
         while True:
             message = await self._layer.receive(self._channel)
-            event: dict[str, Any] = message["event"]
+            event: dict[str, Any] = json.loads(message["text"])
             if event["type"] == kind:
                 return event
 
@@ -51,7 +52,7 @@ class Desk:
         queue = self._layer.channels.get(self._channel)
         found = []
         while queue is not None and not queue.empty():
-            event = queue.get_nowait()[1]["event"]
+            event = json.loads(queue.get_nowait()[1]["text"])
             found += [event] if event["type"] == kind else []
         return found
 
