@@ -42,6 +42,7 @@ class Command(BaseCommand):
 
     def _prepare(self, host: str, port: int) -> list[Any]:
         from chatbot.knowledge import sample_company, sample_conversations, sample_traces
+        from chatbot.training import sample
         from retrieval import sync
 
         started = time.monotonic()
@@ -62,6 +63,7 @@ class Command(BaseCommand):
         if not sample_conversations.is_loaded(inbox):
             self._step("Loading conversations")
             sample_conversations.load(inbox=inbox, progress=self._progress)
+        sample.prepare(inbox)
         self._step(f"Prepared in {time.monotonic() - started:.0f} s")
         return logins
 
