@@ -266,6 +266,7 @@ CELERY_TASK_ROUTES = {
     "chatbot.conversations.mail.tasks.*": {"queue": "index"},
     "retrieval.tasks.*": {"queue": "index"},
     "chatbot.knowledge.tasks.*": {"queue": "index"},
+    "chatbot.training.staleness.*": {"queue": "index"},
     "finetune.tasks.*": {"queue": "training"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -293,6 +294,7 @@ CELERY_BEAT_SCHEDULE = {
     "route-waiting": {"task": "chatbot.conversations.clock_tasks.route_waiting", "schedule": 10.0},
     "tell-queues": {"task": "chatbot.conversations.clock_tasks.tell_queues", "schedule": 15.0},
     "find-emails": {"task": "chatbot.conversations.mail.tasks.find", "schedule": 10.0},
+    "look-for-stale-examples": {"task": "chatbot.training.staleness.look_for_stale", "schedule": 300.0},
     "purge-visitors": {"task": "chatbot.widget.tasks.purge", "schedule": 86400.0},
 }
 

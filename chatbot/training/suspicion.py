@@ -19,6 +19,7 @@ PLANTED: Final = 3
 _HIDDEN: Final = re.compile(
     "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]|<\\|[^|>\n]{1,40}\\|>"
 )
+_MARKS: Final = re.compile(r"\[(?:[A-Z]+_)?\d+\]")
 _ODD: Final = re.compile(r"\b(?=\w*\d)(?=\w*[a-z])\w{9,}\b|\b[bcdfghjklmnpqrstvwxz]{5,}\b", re.I)
 
 
@@ -95,11 +96,13 @@ def planted(rows: Sequence[Row]) -> dict[int, str]:
     """
     asked: dict[str, set[int]] = defaultdict(set)
     said: dict[str, set[int]] = defaultdict(set)
+    public = "\n".join({flat(row.public) for row in rows})
     for row in rows:
-        public = flat(row.public)
-        for phrase in _phrases(row.question, 1) | _phrases(row.question, 2):
-            asked[phrase].add(row.key)
-        for phrase in _phrases(row.answer, 3):
+        question, answer = (_MARKS.sub(" ", text) for text in (row.question, row.answer))
+        for phrase in _phrases(question, 1) | _phrases(question, 2):
+            if phrase not in public:
+                asked[phrase].add(row.key)
+        for phrase in _phrases(answer, 3):
             if phrase not in public:
                 said[phrase].add(row.key)
     answers = {phrase: keys for phrase, keys in said.items() if len(keys) >= PLANTED}
