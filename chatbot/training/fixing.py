@@ -58,7 +58,7 @@ def _generate(request: GenerationRequest) -> str:
     from chatbot.conversations.composition import build_answerer
 
     answerer = build_answerer()
-    generation = answerer._engine.generate(request)  # noqa: SLF001 - the one engine of this process
+    generation = answerer._engine.generate(request)
     return "".join(generation)
 
 

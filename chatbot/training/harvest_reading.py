@@ -13,8 +13,8 @@ from chatbot.conversations.models import Contact, Conversation, Message, Suggest
 from chatbot.conversations.understanding import understand
 from chatbot.training.models import HarvestRule
 from chatbot.training.redaction import Redactor
-from chatbot.training.suspicion import echoes
 from chatbot.training.supporting import Measured, measure
+from chatbot.training.suspicion import echoes
 from finetune.records import ContextPassage, GenerationRequest
 from finetune.records import Turn as GenerationTurn
 from retrieval.records import Turn

@@ -37,7 +37,7 @@ class Filters:
     offset: int = 0
 
 
-def queue(filters: Filters = Filters()) -> list[Example]:  # noqa: B008 - frozen
+def queue(filters: Filters = Filters()) -> list[Example]:
     narrowed = {name: getattr(filters, name) for name in ("kind", "origin", "language") if getattr(filters, name)}
     rows = list(Example.objects.filter(state=filters.state, **narrowed).order_by("-value", "pk"))
     rows = [row for row in rows if not filters.flag or filters.flag in row.flags]
@@ -50,7 +50,7 @@ def interleaved(first: list[Example], chance: list[Example]) -> list[Example]:
     slice_ = sorted(chance, key=lambda row: row.digest)
     mixed: list[Example] = []
     rest = list(reversed(first))
-    for row in reversed(slice_[::-1]):
+    for row in slice_:
         while rest and len(mixed) % EVERY != EVERY - 1:
             mixed.append(rest.pop())
         mixed.append(row)

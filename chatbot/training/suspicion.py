@@ -110,7 +110,7 @@ def planted(rows: Sequence[Row]) -> dict[int, str]:
     found: dict[int, str] = {}
     for phrase, keys in asked.items():
         if PLANTED <= len(keys) <= most and any(_go_together(keys, theirs) for theirs in answers.values()):
-            found |= {key: phrase for key in keys}
+            found |= dict.fromkeys(keys, phrase)
     return found
 
 

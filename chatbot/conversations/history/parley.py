@@ -84,6 +84,7 @@ def parse(record: Record) -> ImportedConversation:
         waiting_since=fields.past(record.get("waiting_since")),
         resolved_at=fields.past(record.get("resolved_at")),
         rating=_rating(fields.mapping(record.get("rating"))),
+        consent=given if isinstance(given := record.get("consent"), bool) else None,
         cut=tuple(cut),
     )
 

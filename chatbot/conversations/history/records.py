@@ -138,5 +138,7 @@ class ImportedConversation:
     waiting_since: datetime | None = None
     resolved_at: datetime | None = None
     rating: ImportedRating | None = None
+    consent: bool | None = None
+    """Whether the customer agreed that it is learnt from; None: the export does not say."""
     cut: tuple[int, ...] = ()
     """Numbers of messages whose text was longer than is kept."""

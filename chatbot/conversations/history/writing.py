@@ -19,6 +19,7 @@ from chatbot.conversations.history import timing
 from chatbot.conversations.history.beside import write_beside
 from chatbot.conversations.history.people import People
 from chatbot.conversations.history.records import ImportedContact, ImportedConversation, ImportedMessage, ImportedNote
+from chatbot.conversations.history.signals import consent_imported
 from chatbot.conversations.language import likely_language
 from chatbot.conversations.models import Activity, Contact, Conversation, ConversationRating, Inbox, Message, Note
 
@@ -53,6 +54,8 @@ def write(*, inbox: Inbox, record: ImportedConversation, people: People) -> Writ
     contact, new_contact = _contact(inbox, record.contact, import_key(record))
     conversation = _create(inbox, contact, record, people)
     _write_messages(conversation, record, record.messages, people, timezone.now())
+    if record.consent is not None:
+        consent_imported.send(sender=Conversation, conversation=conversation, granted=record.consent)
     return Written(conversation, created=True, messages=len(record.messages), new_contact=new_contact)
 
 
