@@ -37,6 +37,7 @@ class Candidate:
     suggestion: Suggestion | None
     agent: User | None
     customer_said: tuple[str, ...]
+    redactor: Redactor
 
     @property
     def answer(self) -> str:
@@ -119,6 +120,7 @@ def _candidate(
         suggestion=used,
         agent=target.author,
         customer_said=customer,
+        redactor=redactor,
     )
 
 

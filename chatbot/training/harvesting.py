@@ -110,7 +110,7 @@ def _store(
         passages=bool(candidate.request.passages),
         near=near,
     )
-    redactor = harvest_reading.redactor_for(candidate.conversation, candidate.request.passages)
+    redactor = candidate.redactor
     if any(left(turn.text, redactor) for turn in candidate.request.turns) or left(candidate.answer, redactor):
         flags.append("personal_data")
     rating = getattr(candidate.conversation, "rating", None)

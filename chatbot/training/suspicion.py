@@ -5,6 +5,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Final
 
 from rapidfuzz import fuzz
@@ -16,6 +17,7 @@ ALIKE: Final = 90.0
 ECHO: Final = 40
 """So many letters of a customer in a row make an answer partly the customer's."""
 PLANTED: Final = 3
+UNLIKE: Final = 55.0
 _HIDDEN: Final = re.compile(
     "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\U000e0000-\U000e007f]|<\\|[^|>\n]{1,40}\\|>"
 )
@@ -107,11 +109,23 @@ def planted(rows: Sequence[Row]) -> dict[int, str]:
                 said[phrase].add(row.key)
     answers = {phrase: keys for phrase, keys in said.items() if len(keys) >= PLANTED}
     most = max(PLANTED, len(rows) // 20)
+    texts = {row.key: flat(row.question) for row in rows}
     found: dict[int, str] = {}
     for phrase, keys in asked.items():
-        if PLANTED <= len(keys) <= most and any(_go_together(keys, theirs) for theirs in answers.values()):
+        if (
+            PLANTED <= len(keys) <= most
+            and _unlike(keys, texts)
+            and any(_go_together(keys, theirs) for theirs in answers.values())
+        ):
             found |= dict.fromkeys(keys, phrase)
     return found
+
+
+def _unlike(keys: set[int], texts: dict[int, str]) -> bool:
+    """A backdoor stands in questions about different things; customers who ask the same thing use the same words."""
+    some = sorted(keys)[:12]
+    alike = [fuzz.token_set_ratio(texts[one], texts[other]) for one, other in combinations(some, 2)]
+    return sum(alike) / len(alike) < UNLIKE
 
 
 def _go_together(keys: set[int], theirs: set[int]) -> bool:
