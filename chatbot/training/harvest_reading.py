@@ -17,6 +17,7 @@ from chatbot.training.supporting import Measured, measure
 from chatbot.training.suspicion import echoes
 from finetune.records import ContextPassage, GenerationRequest
 from finetune.records import Turn as GenerationTurn
+from retrieval.models import Document
 from retrieval.records import Turn
 
 TURNS: Final = 12
@@ -71,7 +72,8 @@ def redactor_for(conversation: Conversation, passages: tuple[ContextPassage, ...
     public = [f"{one.title} {one.heading} {one.text}" for one in passages]
     inbox = conversation.inbox
     values = [contact.email, contact.external_id or ""]
-    return Redactor(known=known, values=values, public=[*public, inbox.company, inbox.title])
+    goods = Document.objects.exclude(title="").order_by("pk").values_list("title", flat=True)[:5000]
+    return Redactor(known=known, values=values, public=[*public, inbox.company, inbox.title, *goods])
 
 
 def candidates(rule: HarvestRule, conversation: Conversation) -> Iterator[Candidate]:

@@ -56,7 +56,7 @@ class Redactor:
         """What would be replaced, in order."""
         taken = [match.span() for match in PLACEHOLDER.finditer(text)]
         found = [span for span in personal_data.find(text) if not self._is_public(span)]
-        found += [span for span in person_names.find(text, self._safe)]
+        found += person_names.find(text, self._safe)
         found += [*self._known_spans(text), *self._value_spans(text)]
         free = [span for span in found if all(span.end <= start or span.start >= end for start, end in taken)]
         return personal_data.apart(free)
