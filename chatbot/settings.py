@@ -140,7 +140,9 @@ DATABASE_URL = env.url(
 DATABASE_POOL = env.integer("DATABASE_POOL", 16, minimum=1, maximum=200)
 DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # WAL alone fails at once on a lock upgrade; IMMEDIATE and a timeout make writers queue instead.
+    # WAL alone fails at once on a lock upgrade; IMMEDIATE and a timeout make writers queue instead, and the
+    # backend of ours wakes them in turn where they are threads of one process.
+    DATABASES["default"]["ENGINE"] = "chatbot.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -177,7 +179,7 @@ if REDIS_URL and not EMBEDDED:
         }
     }
 else:
-    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 10000}}}
+    CHANNEL_LAYERS = {"default": {"BACKEND": "chatbot.conversations.local_layer.LocalLayer"}}
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
