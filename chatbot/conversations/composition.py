@@ -44,12 +44,21 @@ def answerer_over(
     `patience` is how many seconds to wait for the model to load; servers do not wait, commands do.
     """
     floor = ExtractiveEngine(similarity=searcher.similarity)
+    engine = _engine(floor, patience=patience)
+    return Answerer(searcher=searcher, engine=engine, fallback=floor, words_of=words_of, prepared=prepared)
+
+
+def generator() -> Engine:
+    """The engine that answers with, without search or checks: for asking again with a passage that somebody chose."""
+    return _engine(ExtractiveEngine(similarity=get_searcher().similarity))
+
+
+def _engine(floor: ExtractiveEngine, *, patience: float = 0.0) -> Engine:
     serving = get_engine(floor)
-    engine: Engine = serving
     if serving.status().configured == "extractive":
-        engine = floor
-    elif patience:
+        return floor
+    if patience:
         status = serving.wait_until_settled(patience)
         if status.state != "ready":
             logger.error("The extractive engine answers. %s", status.problem or "The model is still loading.")
-    return Answerer(searcher=searcher, engine=engine, fallback=floor, words_of=words_of, prepared=prepared)
+    return serving

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -55,11 +56,9 @@ class Applied:
 
 def _generate(request: GenerationRequest) -> str:
     """Through the configured engine; loads it at the first call."""
-    from chatbot.conversations.composition import build_answerer
+    from chatbot.conversations.composition import generator
 
-    answerer = build_answerer()
-    generation = answerer._engine.generate(request)
-    return "".join(generation)
+    return "".join(generator().generate(request))
 
 
 def diagnose(
@@ -142,12 +141,17 @@ def overrule(*, diagnosis: Diagnosis, route: str, by: str) -> Diagnosis:
     return diagnosis
 
 
+@transaction.atomic
 def apply(*, diagnosis: Diagnosis, by: str) -> Applied:
     """An example to review, the document to open, or the draft of an article."""
+    diagnosis.refresh_from_db()
+    if diagnosis.done_at is not None:
+        raise FixRefused(_("This diagnosis has been carried out already."))
     route = diagnosis.chosen or diagnosis.route
-    passage = Passage.objects.filter(pk=diagnosis.passage_id).select_related("document").first()
+    passage = Passage.objects.filter(pk=diagnosis.passage_id or 0).select_related("document").first()
     example = _example(diagnosis, passage) if route == Route.BEHAVIOUR else None
-    Diagnosis.objects.filter(pk=diagnosis.pk, done_at=None).update(done_at=timezone.now(), example=example)
+    if Diagnosis.objects.filter(pk=diagnosis.pk, done_at=None).update(done_at=timezone.now(), example=example) != 1:
+        raise FixRefused(_("This diagnosis has been carried out already."))
     audit.record(actor=by, action="training.fix", target=f"diagnosis {diagnosis.pk}", detail={"route": route})
     document = passage.document_id if passage and route == Route.RETRIEVAL else None
     article = diagnosis.article or f"# {diagnosis.question[:120]}\n\n{diagnosis.wanted}\n"

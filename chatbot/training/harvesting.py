@@ -81,9 +81,11 @@ def _take(rule: HarvestRule, candidate: Candidate, seen: suspicion.Seen, report:
         return
     if not candidate.measured.supported:
         report.to_knowledge += _to_knowledge(candidate)
-    elif candidate.draft and candidate.draft.strip() != candidate.answer.strip():
-        if not Example.objects.filter(digest=digest_of(request, candidate.answer, candidate.draft)).exists():
-            report.preferences += _store(rule, candidate, request, candidate.draft, False, report)
+        return
+    draft = candidate.draft.strip()
+    known = Example.objects.filter(digest=digest_of(request, candidate.answer, candidate.draft)).exists()
+    if draft and draft != candidate.answer.strip() and not known:
+        report.preferences += _store(rule, candidate, request, candidate.draft, False, report)
 
 
 def flags_of(question: str, answer: str, *, supported: bool, passages: bool, near: bool = False) -> list[str]:
