@@ -50,6 +50,9 @@ def _about(request: HttpRequest) -> dict[str, Any]:
     suggestion: Suggestion | None = None
     if number := request.GET.get("message"):
         message = get_object_or_404(Message, pk=_number(number), role=Message.Role.BOT)
+    elif number := request.GET.get("conversation"):  # as the desk names a message
+        place = {"conversation_id": _number(number), "seq": _number(request.GET.get("seq", ""))}
+        message = get_object_or_404(Message, role=Message.Role.BOT, **place)
     elif number := request.GET.get("suggestion"):
         suggestion = get_object_or_404(Suggestion.objects.select_related("trigger"), pk=_number(number))
     question = request.GET.get("question", "").replace("\x00", "")[:2000]

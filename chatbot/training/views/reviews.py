@@ -53,13 +53,13 @@ def edit(request: HttpRequest, example_id: int) -> HttpResponse:
     found = get_object_or_404(Example, pk=example_id)
     text = request.POST.get("answer", "").strip()
     if request.method == "POST" and 0 < len(text) <= LONG and "\x00" not in text:
-        done = acted(request, lambda: parts.review("edit", examples=[found], by=by(request), answer=text),
-                     _("The answer is changed and approved."))  # fmt: skip
-        if done is not None:
+        said = _("The answer is changed and approved.")
+        if acted(request, lambda: (parts.review("edit", examples=[found], by=by(request), answer=text), True), said):
             note(request, "example.edit", f"example {found.pk}")
         return redirect(_back(request))
     wrong = request.method == "POST"
-    context = {"one": found, "text": request.POST.get("answer", found.answer), "wrong": wrong, "most": LONG}
+    context = {"one": found, "text": request.POST.get("answer", found.answer), "wrong": wrong, "most": LONG,
+               "back": request.POST.get("back", request.GET.get("back", ""))}  # fmt: skip
     return show(request, "training/edit_example.html", context, status=400 if wrong else 200)
 
 
