@@ -125,13 +125,17 @@ class RunForm(forms.Form):
     )  # fmt: skip
     batch = forms.IntegerField(label=_("Examples at once"), min_value=1, max_value=256, initial=4)
     learning_rate = forms.FloatField(label=_("Learning rate"), min_value=1e-7, max_value=0.1, initial=2e-4)
-    max_tokens = forms.IntegerField(label=_("Tokens of an example at most"), min_value=64, max_value=32768, initial=1024)
+    max_tokens = forms.IntegerField(
+        label=_("Tokens of an example at most"), min_value=64, max_value=32768, initial=1024
+    )
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
         dataset, method = said.get("dataset"), said.get("method")
         if dataset and method and (method == TrainingRun.Method.DPO) != (dataset.kind == Example.Kind.PREFERENCE):
-            self.add_error("method", _("Preferences (DPO) need a dataset of better and worse answers; SFT one of answers."))
+            self.add_error(
+                "method", _("Preferences (DPO) need a dataset of better and worse answers; SFT one of answers.")
+            )
         return said
 
     def config(self) -> dict[str, Any]:

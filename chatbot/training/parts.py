@@ -28,7 +28,13 @@ def review(action: str, *, examples: list[Example], by: str, **more: Any) -> Any
 
 
 def diagnose(
-    *, message: Message | None, suggestion: Suggestion | None, wanted: str, passage_id: int | None, by: str, question: str
+    *,
+    message: Message | None,
+    suggestion: Suggestion | None,
+    wanted: str,
+    passage_id: int | None,
+    by: str,
+    question: str,
 ) -> Any:
     fixing = _part("chatbot.training.fixing")
     if message is None and suggestion is None:

@@ -184,7 +184,9 @@ def test_a_form_from_another_site_changes_nothing(name: str, rows: SimpleNamespa
     assert (_state(), services.asked) == (before, [])
 
 
-@pytest.mark.parametrize("name", sorted(name for name, (_get, post) in RULES.items() if post and name != "training:replay"))
+@pytest.mark.parametrize(
+    "name", sorted(name for name, (_get, post) in RULES.items() if post and name != "training:replay")
+)
 def test_every_change_leaves_a_line_in_the_audit_log(name: str, rows: SimpleNamespace, services: _Services) -> None:
     client_of("admin").post(_address(name, rows), _form(name, rows))
     assert AuditEntry.objects.filter(action__startswith="training.").count() == 1
@@ -230,7 +232,14 @@ def test_rules_are_off_until_somebody_turns_them_on() -> None:
     inbox = factories.inbox()
     client = client_of("admin")
     assert "Off" in client.get(reverse("training:harvest")).content.decode()
-    form = {"enabled": "on", "require_consent": "on", "replies": "on", "min_rating": "", "per_contact": 5, "per_agent": 50}
+    form = {
+        "enabled": "on",
+        "require_consent": "on",
+        "replies": "on",
+        "min_rating": "",
+        "per_contact": 5,
+        "per_agent": 50,
+    }
     client.post(reverse("training:harvest_rule", args=[inbox.pk]), form)
     rule = HarvestRule.objects.get(inbox=inbox)
     assert (rule.enabled, rule.require_consent, rule.suggestions, rule.per_contact) == (True, True, False, 5)

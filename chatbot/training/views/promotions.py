@@ -13,7 +13,7 @@ from chatbot.training import page_selectors, parts
 from chatbot.training.forms import CanaryForm, RollBackForm
 from chatbot.training.pages import REFUSALS, acted, by, note, show
 from finetune import adapters as registry
-from finetune.models import Adapter, Evaluation, Promotion
+from finetune.models import Evaluation, Promotion
 
 
 @require_safe
