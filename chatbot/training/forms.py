@@ -59,7 +59,8 @@ class FilterForm(forms.Form):
     )
     kind = forms.ChoiceField(
         label=_("Kind"), required=False,
-        choices=[("", _("Any kind")), ("supervised", _("Answers to learn")), ("preference", _("Better and worse answers"))],
+        choices=[("", _("Any kind")), ("supervised", _("Answers to learn")),
+                 ("preference", _("Better and worse answers"))],
     )  # fmt: skip
     language = forms.CharField(label=_("Language"), required=False, max_length=16)
     flagged = forms.BooleanField(label=_("With warnings"), required=False)

@@ -22,6 +22,7 @@ _CODES: Final = {
     "low-rating": gettext_noop("The customer was not satisfied"),
     "new-topic": gettext_noop("Few examples of this topic yet"),
     "by-chance": gettext_noop("Drawn by chance"),
+    "no-passages": gettext_noop("No passages."),
     "supervised": gettext_noop("Answers to learn"),
     "preference": gettext_noop("Better and worse answers"),
     "sft": gettext_noop("Supervised (SFT)"),

@@ -1,4 +1,4 @@
-"""The blind vote: two answers, in an order that a key of the server shuffles, and which was which is not on the page."""
+"""The blind vote: two answers in an order drawn by a key of the server; which was which is not on the page."""
 
 from typing import Any
 
