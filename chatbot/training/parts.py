@@ -24,6 +24,8 @@ def review(action: str, *, examples: list[Example], by: str, **more: Any) -> Any
     reviewing = _part("chatbot.training.reviewing")
     if action == "edit":
         return reviewing.edit(example=examples[0], by=by, **more)
+    if action == "merge":  # into the most valuable one
+        return [reviewing.merge(example=one, into=examples[0], by=by) for one in examples[1:]]
     return getattr(reviewing, action)(examples=examples, by=by, **more)
 
 

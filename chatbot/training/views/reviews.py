@@ -53,7 +53,7 @@ def edit(request: HttpRequest, example_id: int) -> HttpResponse:
     found = get_object_or_404(Example, pk=example_id)
     text = request.POST.get("answer", "").strip()
     if request.method == "POST" and 0 < len(text) <= LONG and "\x00" not in text:
-        said = _("The answer is changed and approved.")
+        said = _("The answer is changed. It still waits for approval.")
         if acted(request, lambda: (parts.review("edit", examples=[found], by=by(request), answer=text), True), said):
             note(request, "example.edit", f"example {found.pk}")
         return redirect(_back(request))
