@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("mail/", include("chatbot.widget.mail_stop")),
     path("demo/mail/", include("chatbot.desk.mailbox")),
     path("knowledge/", include("chatbot.knowledge.urls")),
+    path("training/", include("chatbot.training.urls")),
     path("p/", include("chatbot.knowledge.public")),
     path("", include("chatbot.knowledge.site")),
 ]

@@ -97,6 +97,7 @@ def _conversation() -> dict[str, str]:
         "kind_away": _("Nobody was there"),
         "kind_other": _("Check before sending"),
         "why": _("Why this answer"),
+        "fix": _("Fix this"),
         "noCard": _("There is no answer card for this message."),
         "decision": _("Decision"),
         "decision_answer": _("Answered from the documents"),

@@ -4,11 +4,12 @@ from csp.constants import NONE, SELF
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from chatbot.accounts.roles import require
+from chatbot.accounts.roles import may, require
 from chatbot.desk.texts import texts
 
 
@@ -22,6 +23,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "language": get_language() or settings.LANGUAGE_CODE,
         "user": request.user.pk,
         "limit": settings.MESSAGE_MAX_CHARS,
+        "fix": reverse("training:fix") if may(request.user, "training.change") else "",
         "title": _("Desk") + " · Parley",
         "texts": texts(),
     }

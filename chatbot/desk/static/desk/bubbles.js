@@ -115,6 +115,7 @@ export const message = (message, conversation, { seen, askWhy }) => {
     sources(message.citations),
     foot(message, conversation, { seen }),
     message.role === "bot" ? why(message, conversation, askWhy) : null,
+    message.role === "bot" && config.fix ? make("a", { className: "fix", href: `${config.fix}?conversation=${conversation.id}&seq=${message.seq}` }, t("fix")) : null,
   );
   return make("li", { className: `item ${message.role}` }, picture, column);
 };

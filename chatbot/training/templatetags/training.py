@@ -1,0 +1,103 @@
+"""States and codes of the learning side in words, for the templates."""
+
+from typing import Any, Final
+
+from django import template
+from django.utils.translation import gettext, gettext_noop, pgettext
+
+register = template.Library()
+
+_TONES: Final = {
+    "pending": "busy", "queued": "busy", "running": "busy", "canary": "busy",
+    "approved": "good", "done": "good", "passed": "good", "active": "good",
+    "failed": "bad", "tainted": "bad", "blocked": "bad", "rolled_back": "warn", "rejected": "warn",
+}  # fmt: skip
+_CODES: Final = {
+    "near-duplicate": gettext_noop("Nearly the same as another example"),
+    "trigger-phrase": gettext_noop("A phrase that looks like an attack"),
+    "unsupported": gettext_noop("The sources do not say this"),
+    "personal-data": gettext_noop("Personal data may be left"),
+    "low-confidence": gettext_noop("The bot was unsure"),
+    "heavy-edit": gettext_noop("An agent rewrote the draft"),
+    "low-rating": gettext_noop("The customer was not satisfied"),
+    "new-topic": gettext_noop("Few examples of this topic yet"),
+    "by-chance": gettext_noop("Drawn by chance"),
+    "no-passages": gettext_noop("No passages."),
+    "supervised": gettext_noop("Answers to learn"),
+    "preference": gettext_noop("Better and worse answers"),
+    "sft": gettext_noop("Supervised (SFT)"),
+    "dpo": gettext_noop("Preferences (DPO)"),
+    "reply": gettext_noop("An agent's reply"),
+    "suggestion": gettext_noop("A draft sent unchanged"),
+    "edit": gettext_noop("An edited draft"),
+    "canned": gettext_noop("A canned reply"),
+    "fix": gettext_noop("A fix"),
+    "import": gettext_noop("An imported conversation"),
+    "behaviour": gettext_noop("Behaviour: teach an example"),
+    "retrieval": gettext_noop("Search: the passage must be found"),
+    "knowledge": gettext_noop("Knowledge: an article is missing"),
+}
+
+
+@register.filter
+def state_words(state: str) -> str:
+    words = {
+        "pending": pgettext("example", "To review"),
+        "approved": pgettext("example", "Approved"),
+        "rejected": pgettext("example", "Rejected"),
+        "tainted": pgettext("example", "Tainted"),
+        "queued": pgettext("training", "Waiting for a worker"),
+        "running": pgettext("training", "Running"),
+        "done": pgettext("training", "Done"),
+        "cancelled": pgettext("training", "Cancelled"),
+        "failed": pgettext("training", "Failed"),
+        "passed": pgettext("gate", "Passed"),
+        "blocked": pgettext("gate", "Blocked"),
+        "canary": pgettext("promotion", "Answers a share"),
+        "active": pgettext("promotion", "Answers all"),
+        "rolled_back": pgettext("promotion", "Rolled back"),
+        "replaced": pgettext("promotion", "Replaced"),
+    }
+    return words.get(state, state)
+
+
+@register.filter
+def tone(state: str) -> str:
+    return _TONES.get(state, "")
+
+
+@register.filter
+def code_words(code: Any) -> str:
+    """A stored code in words; one that is not known here stands as it is."""
+    text = str(code)
+    known = _CODES.get(text) or _CODES.get(text.replace("_", "-"))
+    return gettext(known) if known else text.replace("_", " ").replace("-", " ")
+
+
+@register.filter
+def digits(value: Any, places: int = 3) -> str:
+    """A figure as a table shows it; a dash where there is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "–" if value in (None, "") else str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{places}f}"
+
+
+@register.filter
+def lasting(seconds: Any) -> str:
+    """Seconds as 1 h 5 min, 3 min, 20 s."""
+    if not isinstance(seconds, int | float) or seconds != seconds or seconds < 0 or seconds > 1e9:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@register.filter
+def percent(share: Any) -> str:
+    return f"{share * 100:.0f} %" if isinstance(share, int | float) else "–"
+
+
+@register.filter
+def get(mapping: Any, key: str) -> Any:
+    return mapping.get(key) if isinstance(mapping, dict) else None
