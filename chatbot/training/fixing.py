@@ -24,7 +24,7 @@ Route = Diagnosis.Route
 Generate = Callable[[GenerationRequest], str]
 
 
-class FixRefused(Exception):
+class FixRefused(ValueError):
     """The message is a sentence for people."""
 
 

@@ -1,4 +1,4 @@
-"""What a page asks for and only a worker can do, because it needs the models: diagnosing and replaying.
+"""What a page asks for and only a worker can do, because it needs the models: harvesting and diagnosing.
 
 Kept in the cache under a token that only who asked can read; the page polls. The web process calls `start` and `read`.
 """
@@ -16,7 +16,7 @@ from chatbot.conversations.models import Message, Suggestion
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["diagnose", "replay", "harvest"]
+Kind = Literal["diagnose", "harvest"]
 KEEP_SECONDS: Final = 1800
 PATIENCE_SECONDS: Final = 300
 FAILED: Final = gettext_noop("This could not be done. The worker's log says why; try again.")
@@ -87,13 +87,6 @@ def _diagnose(asked: dict[str, Any], by: str) -> int:
     return int(made.pk)
 
 
-def _replay(asked: dict[str, Any], _by: str) -> dict[str, Any]:
-    from chatbot.training import parts
-
-    made = parts.replay(**subject(asked), **asked["on"])
-    return asdict(made) if is_dataclass(made) and not isinstance(made, type) else dict(made)
-
-
 def _harvest(asked: dict[str, Any], by: str) -> dict[str, Any]:
     from chatbot.conversations.models import Inbox
     from chatbot.training import parts
@@ -102,4 +95,4 @@ def _harvest(asked: dict[str, Any], by: str) -> dict[str, Any]:
     return asdict(made) if is_dataclass(made) and not isinstance(made, type) else dict(made)
 
 
-_WORK: Final = {"diagnose": _diagnose, "replay": _replay, "harvest": _harvest}
+_WORK: Final = {"diagnose": _diagnose, "harvest": _harvest}

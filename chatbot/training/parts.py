@@ -6,9 +6,8 @@ The web process must not load what these modules may load, so nothing here is im
 from importlib import import_module
 from typing import Any
 
-from chatbot.conversations.models import Contact, Inbox, Message, Suggestion
-from chatbot.training.models import Erasure
-from finetune.models import Adapter, Dataset, Evaluation, Example, Promotion, TrainingRun
+from chatbot.conversations.models import Inbox, Message, Suggestion
+from finetune.models import Example
 
 
 def _part(name: str) -> Any:
@@ -51,64 +50,3 @@ def overrule(*, diagnosis: Any, route: str, by: str) -> Any:
 
 def apply(*, diagnosis: Any, by: str) -> Any:
     return _part("chatbot.training.fixing").apply(diagnosis=diagnosis, by=by)
-
-
-def freeze(*, name: str, kind: str, held_out: float, by: str) -> Dataset:
-    made: Dataset = _part("finetune.datasets").freeze(name=name, kind=kind, by=by, held_out=held_out)
-    return made
-
-
-def training_config(**values: Any) -> Any:
-    return _part("finetune.training_config").TrainingConfig(**values)
-
-
-def estimate(*, dataset: Dataset, base_model: str, config: Any) -> Any:
-    return _part("finetune.estimating").estimate(dataset=dataset, base_model=base_model, config=config)
-
-
-def order_run(*, dataset: Dataset, base_model: str, config: Any, by: str) -> TrainingRun:
-    run: TrainingRun = _part("finetune.runs").order(dataset=dataset, base_model=base_model, config=config, by=by)
-    return run
-
-
-def cancel_run(*, run: TrainingRun, by: str) -> Any:
-    return _part("finetune.runs").cancel(run=run, by=by)
-
-
-def order_evaluation(*, adapter: Adapter, dataset: Dataset, by: str) -> Evaluation:
-    """The probes are written anew: the company's documents and exam are what they are now."""
-    probes = _part("chatbot.training.probes").write()
-    made: Evaluation = _part("finetune.evaluations").order(adapter=adapter, dataset=dataset, by=by, probes=probes)
-    return made
-
-
-def answers(evaluation: Evaluation) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _part("finetune.evaluations").answers(evaluation)
-    return found
-
-
-def start_canary(*, evaluation: Evaluation, share: float, by: str) -> Promotion:
-    made: Promotion = _part("finetune.promotion").start_canary(evaluation=evaluation, share=share, by=by)
-    return made
-
-
-def promote(*, promotion: Promotion, by: str) -> Any:
-    return _part("finetune.promotion").promote(promotion=promotion, by=by)
-
-
-def roll_back(*, promotion: Promotion, by: str, reason: str) -> Any:
-    return _part("finetune.promotion").roll_back(promotion=promotion, by=by, reason=reason)
-
-
-def live_figures(promotion: Promotion) -> Any:
-    return _part("chatbot.training.live_figures").figures(promotion)
-
-
-def replay(*, message: Message | None, suggestion: Suggestion | None, **wanted: Any) -> Any:
-    about: dict[str, Any] = {"message": message} if message is not None else {"suggestion": suggestion}
-    return _part("chatbot.training.replay").replay(**about, **wanted)
-
-
-def erase(*, contact: Contact, by: str, reason: str) -> Erasure:
-    made: Erasure = _part("chatbot.training.erasure").erase(contact=contact, by=by, reason=reason)
-    return made

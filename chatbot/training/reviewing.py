@@ -22,7 +22,7 @@ EVERY: Final = 5
 _State = Example.State
 
 
-class ReviewRefused(Exception):
+class ReviewRefused(ValueError):
     """The message is a sentence for the reviewer."""
 
 

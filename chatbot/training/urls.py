@@ -2,19 +2,7 @@
 
 from django.urls import path
 
-from chatbot.training.views import (
-    datasets,
-    erasing,
-    evaluations,
-    fixes,
-    harvests,
-    home,
-    promotions,
-    replays,
-    reviews,
-    runs,
-    votes,
-)
+from chatbot.training.views import fixes, harvests, home, reviews
 
 app_name = "training"
 urlpatterns = [
@@ -33,23 +21,4 @@ urlpatterns = [
     path("fix/<int:diagnosis_id>/", fixes.diagnosis, name="diagnosis"),
     path("fix/<int:diagnosis_id>/overrule/", fixes.overrule, name="overrule"),
     path("fix/<int:diagnosis_id>/apply/", fixes.apply, name="apply_fix"),
-    path("datasets/", datasets.datasets, name="datasets"),
-    path("datasets/<int:dataset_id>/", datasets.dataset, name="dataset"),
-    path("runs/", runs.runs, name="runs"),
-    path("runs/new/", runs.new, name="new_run"),
-    path("runs/<int:run_id>/", runs.run, name="run"),
-    path("runs/<int:run_id>/cancel/", runs.cancel, name="cancel_run"),
-    path("evaluations/", evaluations.evaluations, name="evaluations"),
-    path("evaluations/<int:evaluation_id>/", evaluations.evaluation, name="evaluation"),
-    path("evaluations/<int:evaluation_id>/vote/", votes.vote, name="vote"),
-    path("adapters/", promotions.adapters, name="adapters"),
-    path("adapters/<int:adapter_id>/", promotions.adapter, name="adapter"),
-    path("canary/<int:evaluation_id>/", promotions.canary, name="start_canary"),
-    path("promotions/<int:promotion_id>/promote/", promotions.promote, name="promote"),
-    path("promotions/<int:promotion_id>/back/", promotions.roll_back, name="roll_back"),
-    path("replay/", replays.replay, name="replay"),
-    path("replay/<str:token>/", replays.outcome, name="replayed"),
-    path("erase/", erasing.search, name="erase"),
-    path("erase/<int:contact_id>/", erasing.confirm, name="erase_contact"),
-    path("erase/receipt/<int:erasure_id>/", erasing.receipt, name="receipt"),
 ]

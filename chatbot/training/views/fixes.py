@@ -102,8 +102,7 @@ def overrule(request: HttpRequest, diagnosis_id: int) -> HttpResponse:
     if form.is_valid():
         route = form.cleaned_data["route"]
         said = _("Your choice is kept.")
-        if acted(request, lambda: (parts.overrule(diagnosis=found, route=route, by=by(request)), True), said):
-            note(request, "fix.overrule", f"diagnosis {found.pk}", route=route)
+        acted(request, lambda: parts.overrule(diagnosis=found, route=route, by=by(request)), said)
     return redirect("training:diagnosis", found.pk)
 
 
@@ -111,6 +110,5 @@ def overrule(request: HttpRequest, diagnosis_id: int) -> HttpResponse:
 @require("training.change")
 def apply(request: HttpRequest, diagnosis_id: int) -> HttpResponse:
     found = get_object_or_404(Diagnosis, pk=diagnosis_id)
-    if acted(request, lambda: (parts.apply(diagnosis=found, by=by(request)), True), _("The fix is applied.")):
-        note(request, "fix.apply", f"diagnosis {found.pk}", route=found.chosen or found.route)
+    acted(request, lambda: parts.apply(diagnosis=found, by=by(request)), _("The fix is applied."))
     return redirect("training:diagnosis", found.pk)

@@ -1,5 +1,7 @@
 """Which conversations may become examples, inbox by inbox, and collecting them now."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
@@ -17,7 +19,7 @@ from chatbot.training.pages import by, note, show
 @require("training.view")
 def harvest(request: HttpRequest) -> HttpResponse:
     inboxes = Inbox.objects.select_related("harvest_rule").order_by("name", "pk")
-    rows = [{"inbox": inbox, "rule": getattr(inbox, "harvest_rule", None)} for inbox in inboxes]
+    rows: list[dict[str, Any]] = [{"inbox": one, "rule": getattr(one, "harvest_rule", None)} for one in inboxes]
     any_on = any(row["rule"] and row["rule"].enabled for row in rows)
     return show(request, "training/harvest.html", {"rows": rows, "any_on": any_on})
 

@@ -1,4 +1,4 @@
-"""The first page: the loop as five steps, what answers now, and what to do next."""
+"""The first page: what was collected and reviewed, what answers now, and what to do next."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -13,12 +13,11 @@ from finetune import adapters
 @require_safe
 @require("training.view")
 def home(request: HttpRequest) -> HttpResponse:
-    loop, canary = page_selectors.loop(), page_selectors.canary()
+    loop = page_selectors.loop()
     context = {
         "loop": loop,
         "active": adapters.active(),
-        "canary": canary,
-        "next": page_selectors.next_step(loop, canary=canary is not None),
+        "next": page_selectors.next_step(loop),
         "engine": settings.GENERATOR or "extractive",
         "model": settings.GENERATOR_MODEL,
     }

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from chatbot.accounts.roles import require
 from chatbot.training import page_selectors, parts
 from chatbot.training.forms import LONG, FilterForm
-from chatbot.training.pages import acted, by, note, show
+from chatbot.training.pages import acted, by, show
 from finetune.models import Example
 
 MOST = 100
@@ -54,8 +54,7 @@ def edit(request: HttpRequest, example_id: int) -> HttpResponse:
     text = request.POST.get("answer", "").strip()
     if request.method == "POST" and 0 < len(text) <= LONG and "\x00" not in text:
         said = _("The answer is changed. It still waits for approval.")
-        if acted(request, lambda: (parts.review("edit", examples=[found], by=by(request), answer=text), True), said):
-            note(request, "example.edit", f"example {found.pk}")
+        acted(request, lambda: parts.review("edit", examples=[found], by=by(request), answer=text), said)
         return redirect(_back(request))
     wrong = request.method == "POST"
     context = {"one": found, "text": request.POST.get("answer", found.answer), "wrong": wrong, "most": LONG,
@@ -85,9 +84,7 @@ def _decide(request: HttpRequest, action: str, chosen: list[Example]) -> None:
         "reject": ngettext("%(n)d example is rejected.", "%(n)d examples are rejected.", len(chosen)),
         "merge": ngettext("%(n)d example is merged.", "%(n)d examples are merged.", len(chosen)),
     }[action] % {"n": len(chosen)}
-    try_it = acted(request, lambda: (parts.review(action, examples=chosen, by=by(request)), True), done)
-    if try_it is not None:
-        note(request, f"example.{action}", f"{len(chosen)} examples", examples=[one.pk for one in chosen])
+    acted(request, lambda: parts.review(action, examples=chosen, by=by(request)), done)
 
 
 def _back(request: HttpRequest) -> str:
