@@ -11,8 +11,6 @@ class TrainingConfig(AppConfig):
         from chatbot.conversations.history.signals import consent_imported
 
         consent_imported.connect(_keep_consent, dispatch_uid="training.consent")
-        # Celery looks for tasks in modules called `tasks` only.
-        from chatbot.training import page_tasks  # noqa: F401
 
 
 def _keep_consent(*, conversation: Any, granted: bool, **_more: Any) -> None:

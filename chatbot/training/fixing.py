@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
@@ -22,6 +22,11 @@ from retrieval.models import Passage
 
 Route = Diagnosis.Route
 Generate = Callable[[GenerationRequest], str]
+Search = Callable[[str], list[int]]
+LOOK: Final = 20
+"""So many passages are looked through for one that says what is wanted."""
+SAYS: Final = 0.5
+"""Share of the sentences that must be supported."""
 
 
 class FixRefused(ValueError):
@@ -61,6 +66,13 @@ def _generate(request: GenerationRequest) -> str:
     return "".join(generator().generate(request))
 
 
+def _search(question: str) -> list[int]:
+    """Numbers of the passages that come nearest, best first."""
+    from retrieval.search import get_searcher
+
+    return [hit.passage_id for hit in get_searcher().search(question, k=LOOK).hits]
+
+
 def diagnose(
     *,
     by: str,
@@ -70,24 +82,35 @@ def diagnose(
     wanted: str = "",
     passage_id: int | None = None,
     generate: Generate = _generate,
+    search: Search = _search,
 ) -> Diagnosis:
+    """`wanted` is the right answer, `passage_id` the passage that says it; without one, it is looked for."""
     question, before, shown = _asked(message, suggestion, question)
     redactor = _redactor(message, suggestion)
     question, wanted = redactor.redact(question).text, redactor.redact(wanted).text
-    passage = Passage.objects.filter(pk=passage_id).select_related("document").first() if passage_id else None
+    ranked = search(question)
+    passage = _passage(passage_id, wanted, [*sorted(shown), *ranked])
     given = (_context(passage),) if passage else ()
-    says = bool(given) and (not wanted or measure(wanted, given).share >= 0.5)
+    says = bool(given) and (not wanted or measure(wanted, given).share >= SAYS)
     after = generate(GenerationRequest((Turn("customer", question),), question, given)) if says else ""
     right = bool(after) and _agrees(after, wanted, given)
-    facts = Facts(says, passage_id in shown, right)
-    evidence = {"before": redactor.redact(before).text, "after": after, "shown": sorted(shown), **vars(facts)}
+    facts = Facts(says, passage is not None and passage.pk in shown, right)
+    rank = ranked.index(passage.pk) + 1 if passage and passage.pk in ranked else None
+    evidence = {
+        "before": redactor.redact(before).text,
+        "after": after,
+        "shown": sorted(shown),
+        "rank": rank,
+        "found_by_search": passage is not None and passage_id is None,
+        **vars(facts),
+    }
     route = routing(facts)
     made = Diagnosis.objects.create(
         message=message,
         suggestion=suggestion,
         question=question,
         wanted=wanted,
-        passage_id=passage_id,
+        passage_id=passage.pk if passage else None,
         route=route,
         evidence=evidence,
         article=f"# {question.splitlines()[0][:120]}\n\n{wanted}\n" if route == Route.KNOWLEDGE else "",
@@ -95,6 +118,16 @@ def diagnose(
     )
     audit.record(actor=by, action="training.diagnose", target=f"diagnosis {made.pk}", detail={"route": route})
     return made
+
+
+def _passage(passage_id: int | None, wanted: str, near: list[int]) -> Passage | None:
+    """The passage that a person named, else the first of the near ones that says what is wanted."""
+    keys = [passage_id] if passage_id else list(dict.fromkeys(near)) if wanted else []
+    found = Passage.objects.filter(pk__in=keys, retired=False).select_related("document").in_bulk()
+    rows = [found[key] for key in keys if key in found]
+    if passage_id:
+        return rows[0] if rows else None
+    return next((row for row in rows if measure(wanted, (_context(row),)).share >= SAYS), None)
 
 
 def _agrees(after: str, wanted: str, given: tuple[ContextPassage, ...]) -> bool:

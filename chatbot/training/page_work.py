@@ -24,7 +24,7 @@ FAILED: Final = gettext_noop("This could not be done. The worker's log says why;
 
 def start(kind: Kind, *, asked: dict[str, Any], user_id: int, by: str) -> str:
     """Keep what is asked and ring for a worker. Returns the token the page polls with."""
-    from chatbot.training.page_tasks import carry_out
+    from chatbot.training.tasks import carry_out
 
     token = secrets.token_urlsafe(24)
     kept = {"kind": kind, "user": user_id, "by": by, "state": "waiting", "since": time.time(), "asked": asked}

@@ -169,7 +169,12 @@ def test_an_answer_that_is_right_once_the_passage_is_given_is_retrievals_fault(i
     passage = _passage("Refunds take 5 days.")
     answered = _answered(inbox, "Refunds take weeks.")
     found = diagnose(
-        message=answered, wanted="Refunds take 5 days.", passage_id=passage.pk, by="t", generate=lambda _: PASSAGE_SAYS
+        message=answered,
+        wanted="Refunds take 5 days.",
+        passage_id=passage.pk,
+        by="t",
+        generate=lambda _: PASSAGE_SAYS,
+        search=lambda _: [],
     )
     assert (found.route, found.evidence["after"]) == ("retrieval", PASSAGE_SAYS)
     assert apply(diagnosis=found, by="t").document_id == passage.document_id
@@ -181,24 +186,55 @@ def test_an_answer_that_stays_wrong_becomes_an_example_unless_a_person_knows_bet
     passage = _passage("Refunds take 5 days.")
     answered = _answered(inbox, "Refunds take weeks.")
     wrong = diagnose(
-        message=answered, wanted="Refunds take 5 days.", passage_id=passage.pk, by="t", generate=lambda _: "Never."
+        message=answered,
+        wanted="Refunds take 5 days.",
+        passage_id=passage.pk,
+        by="t",
+        generate=lambda _: "Never.",
+        search=lambda _: [],
     )
     assert wrong.route == "behaviour"
     made = apply(diagnosis=wrong, by="t").example
     assert made is not None and (made.state, made.origin, made.support) == ("pending", "fix", 1.0)
     other = diagnose(
-        message=answered, wanted="Refunds take 5 days.", passage_id=passage.pk, by="t", generate=lambda _: "Never."
+        message=answered,
+        wanted="Refunds take 5 days.",
+        passage_id=passage.pk,
+        by="t",
+        generate=lambda _: "Never.",
+        search=lambda _: [],
     )
     overrule(diagnosis=other, route="knowledge", by="t")
     assert "Refunds take 5 days." in apply(diagnosis=other, by="t").article
 
 
+def test_the_passage_that_says_it_is_looked_for_when_nobody_names_one(inbox: Inbox) -> None:
+    other, passage = _passage("We open at nine.", key="hours"), _passage("Refunds take 5 days.")
+    answered = _answered(inbox, "Refunds take weeks.")
+    found = diagnose(
+        message=answered,
+        wanted="Refunds take 5 days.",
+        by="t",
+        generate=lambda _: PASSAGE_SAYS,
+        search=lambda _: [other.pk, passage.pk],
+    )
+    assert (found.passage_id, found.route, found.evidence["rank"]) == (passage.pk, "retrieval", 2)
+    missing = diagnose(
+        message=answered,
+        wanted="We pay in gold.",
+        by="t",
+        generate=lambda _: PASSAGE_SAYS,
+        search=lambda _: [other.pk, passage.pk],
+    )
+    assert (missing.passage_id, missing.route) == (None, "knowledge")
+
+
 PASSAGE_SAYS = "Refunds take 5 days [1]."
 
 
-def _passage(text: str) -> Passage:
+def _passage(text: str, key: str = "refunds") -> Passage:
     source = Source.objects.create(kind=Source.Kind.UPLOAD, name="Help")
-    document = Document.objects.create(source=source, key="refunds", title="Refunds")
+    document = Document.objects.create(source=source, key=key, title="Refunds")
     return Passage.objects.create(
         document=document, ordinal=0, text=text, start=0, end=len(text), text_hash=passage_hash(text)
     )

@@ -1,8 +1,10 @@
-"""What the pages ask of a worker. Queue `replies`: those workers have the models loaded."""
+"""What the pages ask of a worker (queue `replies`: those have the models loaded), and the clock's look for stale examples."""
 
 from typing import Final
 
 from celery import shared_task
+
+from chatbot.training.staleness import look_for_stale  # noqa: F401 - Celery looks in modules of this name only
 
 SECONDS: Final = 600
 
