@@ -1,4 +1,4 @@
-"""What the pages ask of a worker (queue `replies`: those have the models loaded), and the clock's look for stale examples."""
+"""What the pages ask of a worker (queue `replies`: the models are there), and the clock's look for stale examples."""
 
 from typing import Final
 
