@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q, QuerySet
 
 from chatbot.training.models import Diagnosis, HarvestRule
+from chatbot.training.reviewing import interleaved
 from finetune.models import Example
 
 PAGE_SIZE: Final = 20
@@ -62,6 +64,19 @@ def examples(narrowed: dict[str, Any]) -> QuerySet[Example]:
     if narrowed.get("q"):
         found = found.filter(Q(answer__icontains=narrowed["q"]) | Q(topic__icontains=narrowed["q"]))
     return found.order_by("-value", "pk") if state == "pending" else found.order_by("-reviewed_at", "-pk")
+
+
+def queue(narrowed: dict[str, Any], number: str | None) -> Page[Example]:
+    """One page of the review queue; of what waits, every fifth is drawn by chance, whatever it is worth."""
+    found = examples(narrowed)
+    if (narrowed.get("state") or "pending") != "pending":
+        return Paginator(found, PAGE_SIZE).get_page(number)
+    light = list(found.select_related(None).only("pk", "digest", "by_chance"))
+    mixed = interleaved([row for row in light if not row.by_chance], [row for row in light if row.by_chance])
+    page = Paginator(mixed, PAGE_SIZE).get_page(number)
+    whole = found.in_bulk([row.pk for row in page.object_list])
+    page.object_list = [whole[row.pk] for row in page.object_list if row.pk in whole]
+    return page
 
 
 def counts() -> dict[str, int]:

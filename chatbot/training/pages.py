@@ -31,7 +31,7 @@ def show(
     return response
 
 
-def acted(request: HttpRequest, work: Callable[[], T], said: str) -> T | None:
+def acted(request: HttpRequest, work: Callable[[], T], said: str | Callable[[T], str]) -> T | None:
     """Do it and say so; what is refused is said instead, and None returned."""
     try:
         done = work()
@@ -39,7 +39,7 @@ def acted(request: HttpRequest, work: Callable[[], T], said: str) -> T | None:
         logger.info("A training page was refused: %s", error)
         messages.error(request, gettext(str(error)) if str(error) else gettext("This was refused."))
         return None
-    messages.success(request, said)
+    messages.success(request, said(done) if callable(said) else said)
     return done
 
 

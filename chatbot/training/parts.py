@@ -24,7 +24,7 @@ def review(action: str, *, examples: list[Example], by: str, **more: Any) -> Any
     if action == "edit":
         return reviewing.edit(example=examples[0], by=by, **more)
     if action == "merge":  # into the most valuable one
-        return [reviewing.merge(example=one, into=examples[0], by=by) for one in examples[1:]]
+        return [key for one in examples[1:] for key in reviewing.merge(example=one, into=examples[0], by=by)]
     return getattr(reviewing, action)(examples=examples, by=by, **more)
 
 

@@ -84,7 +84,7 @@ def rows() -> SimpleNamespace:
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch, rows: SimpleNamespace) -> _Services:
     fake = _Services()
-    for name, answer in {"review": None, "overrule": None, "apply": None}.items():
+    for name, answer in {"review": [1], "overrule": None, "apply": None}.items():
         monkeypatch.setattr(parts, name, fake.named(name, answer))
     monkeypatch.setattr(page_work, "start", fake.named("start", "a-token"))
     return fake
@@ -226,3 +226,19 @@ def test_the_token_of_another_person_is_nobodys(settings: Any) -> None:
 
 def test_a_stranger_is_led_to_the_login() -> None:
     assert Client().get("/training/")["Location"].startswith("/login/?next=/training/")
+
+
+def test_what_is_approved_is_what_still_waited(rows: SimpleNamespace) -> None:
+    client, form = client_of("admin"), {"example": [rows.example.pk], "action": "approve"}
+    first = client.post(reverse("training:decide"), form, follow=True).content.decode()
+    second = client.post(reverse("training:decide"), form, follow=True).content.decode()
+    assert "1 example is approved." in first
+    assert "Somebody else has changed or decided this example." in second
+
+
+def test_every_fifth_of_the_queue_is_drawn_by_chance() -> None:
+    for number in range(12):
+        Example.objects.create(digest=f"{number:064}", request={"question": "?"}, answer="a", origin="reply", group="g",
+            happened_at="2026-01-01T00:00Z", value=1 - number / 20, by_chance=number >= 10)  # fmt: skip
+    page = client_of("analyst").get(reverse("training:review")).context["page"]
+    assert [row.by_chance for row in page.object_list] == [False] * 4 + [True] + [False] * 4 + [True] + [False] * 2

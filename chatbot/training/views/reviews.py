@@ -3,7 +3,6 @@
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -26,7 +25,7 @@ ACTIONS = ("approve", "reject", "merge")
 def queue(request: HttpRequest) -> HttpResponse:
     form = FilterForm(request.GET)
     narrowed = form.narrowed()
-    page = Paginator(page_selectors.examples(narrowed), page_selectors.PAGE_SIZE).get_page(request.GET.get("page"))
+    page = page_selectors.queue(narrowed, request.GET.get("page"))
     known = page_selectors.counts()
     context = {
         "form": form,
@@ -79,12 +78,17 @@ def decide(request: HttpRequest) -> HttpResponse:
 
 
 def _decide(request: HttpRequest, action: str, chosen: list[Example]) -> None:
-    done = {
-        "approve": ngettext("%(n)d example is approved.", "%(n)d examples are approved.", len(chosen)),
-        "reject": ngettext("%(n)d example is rejected.", "%(n)d examples are rejected.", len(chosen)),
-        "merge": ngettext("%(n)d example is merged.", "%(n)d examples are merged.", len(chosen)),
-    }[action] % {"n": len(chosen)}
-    acted(request, lambda: parts.review(action, examples=chosen, by=by(request)), done)
+    def said(changed: list[int]) -> str:
+        count = len(changed)
+        if not count:
+            return _("Somebody else has changed or decided this example. Load it again.")
+        return {
+            "approve": ngettext("%(n)d example is approved.", "%(n)d examples are approved.", count),
+            "reject": ngettext("%(n)d example is rejected.", "%(n)d examples are rejected.", count),
+            "merge": ngettext("%(n)d example is merged.", "%(n)d examples are merged.", count),
+        }[action] % {"n": count}
+
+    acted(request, lambda: parts.review(action, examples=chosen, by=by(request)), said)
 
 
 def _back(request: HttpRequest) -> str:
