@@ -252,6 +252,7 @@ GENERATOR_DEVICE = env.text("GENERATOR_DEVICE")
 GENERATOR_DTYPE = env.text("GENERATOR_DTYPE", choices=["", "float32", "bfloat16", "float16"])
 GENERATOR_OPTIONS = env.numbers("GENERATOR_OPTIONS")
 ADAPTER_DIR = DATA_DIR / "adapters"
+DATASET_DIR = DATA_DIR / "datasets"
 OPENAI_BASE_URL = env.url("OPENAI_BASE_URL", schemes=["http", "https"])
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")
 

@@ -1,0 +1,192 @@
+"""Approved examples, frozen: JSON Lines and a manifest in a folder named by its digest. Decides nothing about review.
+
+A folder is made beside its place and moved there whole; the row comes last. What is visible is complete.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+
+from finetune import requests, splitting
+from finetune.models import Dataset, DatasetExample, Example
+from finetune.records import GenerationRequest
+
+LEAST: Final = 10
+"""Examples below which a held-out part says nothing."""
+SPLITS: Final = ("train", "held_out")
+MANIFEST: Final = "manifest.json"
+FORMAT: Final = 1
+
+
+class DatasetRefused(ValueError):
+    """The message is a sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """One line of a dataset. `id` is the example's digest; `rejected` is empty but for preferences."""
+
+    id: str
+    request: GenerationRequest
+    answer: str
+    rejected: str
+    group: str
+    language: str
+    topic: str
+
+
+def freeze(*, name: str, kind: str = "supervised", by: str, held_out: float = 0.2) -> Dataset:
+    """Every approved example of the kind that is not stale; the same examples and split are the same dataset.
+
+    Raises DatasetRefused.
+    """
+    if not name.strip() or len(name) > 120 or "\x00" in name:
+        raise DatasetRefused("Give the dataset a name of 1 to 120 characters.")
+    if kind not in Example.Kind.values:
+        raise DatasetRefused(f"There is no kind {kind!r}: supervised and preference are known.")
+    if not 0.05 <= held_out <= 0.5:
+        raise DatasetRefused("Hold out between 5 % and 50 % of the examples.")
+    found = list(Example.objects.filter(kind=kind, state=Example.State.APPROVED, stale=False).order_by("digest"))
+    if len(found) < LEAST:
+        raise DatasetRefused(f"{len(found)} approved examples are too few: approve at least {LEAST} in the review.")
+    kept_out = splitting.held_out([_row(one) for one in found], held_out)
+    if not kept_out or len(kept_out) == len(found):
+        raise DatasetRefused(
+            "These examples cannot be split without one customer on both sides: approve examples of more customers."
+        )
+    return _write(name.strip(), kind, by, found, kept_out)
+
+
+def rows(dataset: Dataset, split: str) -> list[DatasetRow]:
+    """The lines of one side. Raises DatasetRefused for a folder that is gone or was changed."""
+    if split not in SPLITS:
+        raise DatasetRefused(f"There is no split {split!r}: {' and '.join(SPLITS)} are known.")
+    check(dataset)
+    lines = (Path(dataset.folder) / f"{split}.jsonl").read_text(encoding="utf-8").split("\n")
+    return [_parsed(json.loads(line)) for line in lines if line]
+
+
+def check(dataset: Dataset) -> None:
+    """Whether the files are what was frozen. Raises DatasetRefused."""
+    folder = Path(dataset.folder)
+    try:
+        digest = _digest({split: (folder / f"{split}.jsonl").read_bytes() for split in SPLITS})
+    except OSError as error:
+        raise DatasetRefused(f"The files of dataset {dataset.digest[:12]} are gone: freeze it again.") from error
+    if digest != dataset.digest:
+        raise DatasetRefused(f"The files of dataset {dataset.digest[:12]} were changed: freeze it again.")
+
+
+def _row(example: Example) -> splitting.Row:
+    text = f"{example.request.get('question', '')}\n{example.answer}"
+    return splitting.Row(example.digest, example.group, example.happened_at, text)
+
+
+def _line(example: Example) -> str:
+    names = ("answer", "rejected", "group", "language", "topic")
+    data = {"id": example.digest, "request": example.request} | {name: getattr(example, name) for name in names}
+    return json.dumps(data, ensure_ascii=False, sort_keys=True)
+
+
+def _parsed(data: dict[str, Any]) -> DatasetRow:
+    return DatasetRow(**{**data, "request": requests.from_json(data["request"])})
+
+
+def _digest(files: dict[str, bytes]) -> str:
+    whole = hashlib.sha256(f"dataset {FORMAT}\n".encode())
+    for name in sorted(files):
+        whole.update(f"{name} {hashlib.sha256(files[name]).hexdigest()}\n".encode())
+    return whole.hexdigest()
+
+
+def _write(name: str, kind: str, by: str, found: Sequence[Example], kept_out: frozenset[str]) -> Dataset:
+    sides = {
+        "train": [one for one in found if one.digest not in kept_out],
+        "held_out": [one for one in found if one.digest in kept_out],
+    }
+    files = {split: "".join(f"{_line(one)}\n" for one in sides[split]).encode("utf-8", "replace") for split in SPLITS}
+    digest = _digest(files)
+    if known := Dataset.objects.filter(digest=digest).first():
+        return known
+    manifest = {"format": FORMAT, "digest": digest, "kind": kind, **_statistics(sides)}
+    folder = _kept(digest, files, manifest)
+    with transaction.atomic():
+        still = Example.objects.filter(pk__in=[one.pk for one in found], state=Example.State.APPROVED, stale=False)
+        if still.count() != len(found):
+            raise DatasetRefused("The examples changed while they were frozen: freeze them again.")
+        dataset, made = Dataset.objects.get_or_create(
+            digest=digest,
+            defaults={"name": name, "kind": kind, "folder": str(folder), "manifest": manifest, "created_by": by},
+        )
+        if made:
+            DatasetExample.objects.bulk_create(
+                DatasetExample(dataset=dataset, example=one, split=split) for split in SPLITS for one in sides[split]
+            )
+    return dataset
+
+
+def _kept(digest: str, files: dict[str, bytes], manifest: dict[str, Any]) -> Path:
+    root = Path(settings.DATASET_DIR)
+    target = root / digest
+    if (target / MANIFEST).is_file():
+        return target
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix=".new-") as made:
+        new = Path(made) / "dataset"
+        new.mkdir()
+        for split, content in files.items():
+            _store(new / f"{split}.jsonl", content)
+        _store(new / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
+        try:
+            new.rename(target)
+        except OSError:
+            if not (target / MANIFEST).is_file():  # otherwise another process was first
+                raise
+    return target
+
+
+def _store(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _statistics(sides: dict[str, list[Example]]) -> dict[str, Any]:
+    both = [one for split in SPLITS for one in sides[split]]
+    return {
+        "counts": {split: len(sides[split]) for split in SPLITS},
+        "groups": {split: len({one.group for one in sides[split]}) for split in SPLITS},
+        "languages": dict(Counter(one.language for one in both)),
+        "topics": dict(Counter(one.topic for one in both).most_common(50)),
+        "origins": dict(Counter(one.origin for one in both)),
+        "flags": dict(Counter(flag for one in both for flag in one.flags)),
+        "answer_characters": _spread([len(one.answer) for one in both]),
+        "mean_support": round(sum(one.support for one in both) / len(both), 4),
+        "leak_report": dict(_leaks(sides)),
+    }
+
+
+def _spread(lengths: list[int]) -> dict[str, int]:
+    ordered = sorted(lengths)
+    return {"least": ordered[0], "median": ordered[len(ordered) // 2], "most": ordered[-1]}
+
+
+def _leaks(sides: dict[str, list[Example]]) -> Iterator[tuple[str, int]]:
+    """Counted anew from the two sides, not taken from how they were made."""
+    train, examined = sides["train"], sides["held_out"]
+    yield "groups_across_splits", len({one.group for one in train} & {one.group for one in examined})
+    texts = [_row(one).text for one in (*train, *examined)]
+    across = [left for left, right in splitting.near_pairs(texts) if left < len(train) <= right]
+    yield "near_duplicates_across_splits", len(across)
+    newest = max(one.happened_at for one in train)
+    yield "held_out_older_than_newest_trained", sum(one.happened_at < newest for one in examined)
