@@ -188,5 +188,3 @@ def _leaks(sides: dict[str, list[Example]]) -> Iterator[tuple[str, int]]:
     texts = [_row(one).text for one in (*train, *examined)]
     across = [left for left, right in splitting.near_pairs(texts) if left < len(train) <= right]
     yield "near_duplicates_across_splits", len(across)
-    newest = max(one.happened_at for one in train)
-    yield "held_out_older_than_newest_trained", sum(one.happened_at < newest for one in examined)

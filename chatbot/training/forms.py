@@ -87,3 +87,17 @@ class FixForm(forms.Form):
 
 class RouteForm(forms.Form):
     route = forms.ChoiceField(label=_("What should be done instead"), choices=Diagnosis.Route.choices)
+
+
+class FreezeForm(forms.Form):
+    """A name and the share that is kept for the examination."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        choices=[("supervised", _("Answers to learn")), ("preference", _("Better and worse answers"))],
+    )
+    held_out = forms.IntegerField(
+        label=_("Share kept for the examination (%)"), min_value=5, max_value=50, initial=20,
+        help_text=_("These examples are never trained on. One customer is never on both sides."),
+    )  # fmt: skip

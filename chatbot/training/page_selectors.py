@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 
 from chatbot.training.models import Diagnosis, HarvestRule
 from chatbot.training.reviewing import interleaved
-from finetune.models import Example
+from finetune.models import Dataset, Example
 
 PAGE_SIZE: Final = 20
 
@@ -22,7 +22,8 @@ class Loop:
     approved: int
     rejected: int
     tainted: int
-    stale: int
+    usable: int
+    datasets: int
     fixes: int
 
 
@@ -34,7 +35,8 @@ def loop() -> Loop:
         approved=states.get("approved", 0),
         rejected=states.get("rejected", 0),
         tainted=states.get("tainted", 0),
-        stale=Example.objects.filter(state="approved", stale=True).count(),
+        usable=Example.objects.filter(state="approved", stale=False).count(),
+        datasets=Dataset.objects.filter(tainted="").count(),
         fixes=Diagnosis.objects.filter(done_at=None).count(),
     )
 
@@ -45,6 +47,8 @@ def next_step(now: Loop) -> str:
         return "review"
     if not now.rules_on and not now.approved:
         return "harvest"
+    if now.usable and not now.datasets:
+        return "freeze"
     return "fixes" if now.fixes else "rest"
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from chatbot.conversations.models import Inbox, Message, Suggestion
-from finetune.models import Example
+from finetune.models import Dataset, Example
 
 
 def _part(name: str) -> Any:
@@ -50,3 +50,8 @@ def overrule(*, diagnosis: Any, route: str, by: str) -> Any:
 
 def apply(*, diagnosis: Any, by: str) -> Any:
     return _part("chatbot.training.fixing").apply(diagnosis=diagnosis, by=by)
+
+
+def freeze(*, name: str, kind: str, held_out: float, by: str) -> Dataset:
+    made: Dataset = _part("finetune.datasets").freeze(name=name, kind=kind, by=by, held_out=held_out)
+    return made

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatbot.training.views import fixes, harvests, home, reviews
+from chatbot.training.views import datasets, fixes, harvests, home, reviews
 
 app_name = "training"
 urlpatterns = [
@@ -21,4 +21,6 @@ urlpatterns = [
     path("fix/<int:diagnosis_id>/", fixes.diagnosis, name="diagnosis"),
     path("fix/<int:diagnosis_id>/overrule/", fixes.overrule, name="overrule"),
     path("fix/<int:diagnosis_id>/apply/", fixes.apply, name="apply_fix"),
+    path("datasets/", datasets.datasets, name="datasets"),
+    path("datasets/<int:dataset_id>/", datasets.dataset, name="dataset"),
 ]

@@ -16,7 +16,7 @@ from chatbot.accounts.models import AuditEntry
 from chatbot.conversations.models import Message
 from chatbot.training import page_work, parts
 from chatbot.training.models import Diagnosis, HarvestRule
-from finetune.models import Example
+from finetune.models import Dataset, Example
 from tests import factories
 from tests.knowledge.conftest import client_of
 
@@ -43,10 +43,13 @@ RULES: Final = {
     "training:diagnosis": (READERS, NOBODY),
     "training:overrule": (NOBODY, ADMIN),
     "training:apply_fix": (NOBODY, ADMIN),
+    "training:datasets": (READERS, ADMIN),
+    "training:dataset": (READERS, NOBODY),
 }
 ROWS: Final = {
     "harvest_rule": "inbox", "harvested": "token", "example": "example", "edit_example": "example",
     "fix_work": "token", "diagnosis": "diagnosis", "overrule": "diagnosis", "apply_fix": "diagnosis",
+    "dataset": "dataset",
 }  # fmt: skip
 
 
@@ -78,13 +81,15 @@ def rows() -> SimpleNamespace:
         topic=HOSTILE, group="g", happened_at="2026-01-01T00:00Z", flags=[HOSTILE], reasons=["heavy-edit"])  # fmt: skip
     diagnosis = Diagnosis.objects.create(question=HOSTILE, wanted=HOSTILE, route="behaviour", made_by="boss",
         evidence={"with_passage": HOSTILE}, article=HOSTILE)  # fmt: skip
-    return SimpleNamespace(inbox=contact.inbox, example=example, diagnosis=diagnosis)
+    manifest = {"counts": {"train": 8}, "topics": {HOSTILE: 3}, "leak_report": {"groups_across_splits": 0}}
+    dataset = Dataset.objects.create(digest="d" * 64, name=HOSTILE, folder="", manifest=manifest)
+    return SimpleNamespace(inbox=contact.inbox, example=example, diagnosis=diagnosis, dataset=dataset)
 
 
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch, rows: SimpleNamespace) -> _Services:
     fake = _Services()
-    for name, answer in {"review": [1], "overrule": None, "apply": None}.items():
+    for name, answer in {"review": [1], "overrule": None, "apply": None, "freeze": rows.dataset}.items():
         monkeypatch.setattr(parts, name, fake.named(name, answer))
     monkeypatch.setattr(page_work, "start", fake.named("start", "a-token"))
     return fake
@@ -102,6 +107,7 @@ def _form(name: str, rows: SimpleNamespace) -> dict[str, Any]:
         "training:decide": {"example": [rows.example.pk], "action": "approve"},
         "training:fix": {"question": "Worn shoes?", "wanted": "Thirty days."},
         "training:overrule": {"route": "knowledge"},
+        "training:datasets": {"name": "First", "kind": "supervised", "held_out": 20},
     }
     return forms.get(name, {})
 
@@ -141,6 +147,7 @@ def test_every_change_leaves_a_line_in_the_audit_log(
     name: str, rows: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_work, "start", lambda *_args, **_kwargs: "a-token")
+    monkeypatch.setattr(parts, "freeze", lambda **_wishes: rows.dataset)
     client_of("admin").post(_address(name, rows), _form(name, rows))
     assert AuditEntry.objects.filter(action__startswith="training.").count() == 1
 
@@ -242,3 +249,10 @@ def test_every_fifth_of_the_queue_is_drawn_by_chance() -> None:
             happened_at="2026-01-01T00:00Z", value=1 - number / 20, by_chance=number >= 10)  # fmt: skip
     page = client_of("analyst").get(reverse("training:review")).context["page"]
     assert [row.by_chance for row in page.object_list] == [False] * 4 + [True] + [False] * 4 + [True] + [False] * 2
+
+
+def test_too_few_examples_are_said_on_the_page() -> None:
+    form = {"name": "First", "kind": "supervised", "held_out": 20}
+    answer = client_of("admin").post(reverse("training:datasets"), form)
+    assert answer.status_code == 400
+    assert "too few" in answer.content.decode()
