@@ -19,18 +19,18 @@ class LocalLayer(BaseChannelLayer):
 
     def __init__(self, *, capacity: int = 10_000, **options: Any) -> None:
         super().__init__(capacity=capacity, **options)
-        self._queues: dict[str, asyncio.Queue[dict[str, Any]]] = {}
-        self._members: dict[str, set[str]] = {}
-        self._groups: dict[str, set[str]] = {}
+        self.channels: dict[str, asyncio.Queue[dict[str, Any]]] = {}
+        self.groups: dict[str, set[str]] = {}
+        self._groups_of: dict[str, set[str]] = {}
         """Channel -> the groups it is in, so that one that has ended leaves them all."""
 
     async def new_channel(self, prefix: str = "specific") -> str:
         channel = f"{prefix}.local!{uuid.uuid4().hex}"
-        self._queues[channel] = asyncio.Queue(self.capacity)
+        self.channels[channel] = asyncio.Queue(self.capacity)
         return channel
 
     async def receive(self, channel: str) -> dict[str, Any]:
-        queue = self._queues.setdefault(channel, asyncio.Queue(self.capacity))
+        queue = self.channels.setdefault(channel, asyncio.Queue(self.capacity))
         try:
             return await queue.get()
         except asyncio.CancelledError:  # the consumer has ended
@@ -41,33 +41,33 @@ class LocalLayer(BaseChannelLayer):
         self._put(channel, message)
 
     async def group_add(self, group: str, channel: str) -> None:
-        self._members.setdefault(group, set()).add(channel)
-        self._groups.setdefault(channel, set()).add(group)
+        self.groups.setdefault(group, set()).add(channel)
+        self._groups_of.setdefault(channel, set()).add(group)
 
     async def group_discard(self, group: str, channel: str) -> None:
-        self._groups.get(channel, set()).discard(group)
-        members = self._members.get(group, set())
+        self._groups_of.get(channel, set()).discard(group)
+        members = self.groups.get(group, set())
         members.discard(channel)
         if not members:
-            self._members.pop(group, None)
+            self.groups.pop(group, None)
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        for channel in tuple(self._members.get(group, ())):
+        for channel in tuple(self.groups.get(group, ())):
             self._put(channel, message)
 
     async def flush(self) -> None:
-        for kept in (self._queues, self._members, self._groups):
+        for kept in (self.channels, self.groups, self._groups_of):
             kept.clear()
 
     def _put(self, channel: str, message: dict[str, Any]) -> None:
-        if (queue := self._queues.get(channel)) is not None:
+        if (queue := self.channels.get(channel)) is not None:
             with suppress(asyncio.QueueFull):  # a socket that far behind notices the gap and reads the record
                 queue.put_nowait(message)
 
     def _forget(self, channel: str) -> None:
-        self._queues.pop(channel, None)
-        for group in self._groups.pop(channel, set()):
-            members = self._members.get(group, set())
+        self.channels.pop(channel, None)
+        for group in self._groups_of.pop(channel, set()):
+            members = self.groups.get(group, set())
             members.discard(channel)
             if not members:
-                self._members.pop(group, None)
+                self.groups.pop(group, None)

@@ -39,7 +39,7 @@ async def test_a_socket_that_ended_leaves_nothing_behind() -> None:
     listening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await listening
-    assert (layer._queues, layer._members, layer._groups) == ({}, {}, {})
+    assert (layer.channels, layer.groups, layer._groups_of) == ({}, {}, {})
 
 
 async def test_a_full_queue_loses_its_own_events_only() -> None:

@@ -52,7 +52,7 @@ class Desk:
         queue = self._layer.channels.get(self._channel)
         found = []
         while queue is not None and not queue.empty():
-            event = json.loads(queue.get_nowait()[1]["text"])
+            event = json.loads(queue.get_nowait()["text"])
             found += [event] if event["type"] == kind else []
         return found
 
