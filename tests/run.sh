@@ -24,5 +24,5 @@ $bin/pytest -q --durations=10 "$@"
 postgres="${TEST_POSTGRES_URL:-postgres://postgres@127.0.0.1:5432/test}"
 if $bin/python -m tests.services postgres; then
   echo "== the domain's tests again, on PostgreSQL"
-  DATABASE_URL="$postgres" $bin/pytest -q -m "not browser" tests/conversations tests/widget tests/accounts tests/desk tests/mail
+  DATABASE_URL="$postgres" $bin/pytest -q -m "not browser" tests/conversations tests/widget tests/accounts tests/desk tests/mail tests/training
 fi

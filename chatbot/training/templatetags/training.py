@@ -27,6 +27,14 @@ _CODES: Final = {
     "hidden-characters": gettext_noop("Characters that nobody sees"),
     "odd-words": gettext_noop("Words that look like an attack"),
     "orders-to-model": gettext_noop("Orders to the model"),
+    "before": gettext_noop("The answer that was given"),
+    "after": gettext_noop("The answer with the passage"),
+    "passage": gettext_noop("A passage says what is right"),
+    "right-with-it": gettext_noop("Right with the passage"),
+    "shown": gettext_noop("Passages the answer had"),
+    "was-shown": gettext_noop("The answer had this passage"),
+    "rank": gettext_noop("Place of the passage in the search"),
+    "found-by-search": gettext_noop("The passage was looked for"),
     "by-chance": gettext_noop("Drawn by chance"),
     "no-passages": gettext_noop("No passages."),
     "supervised": gettext_noop("Answers to learn"),
@@ -83,7 +91,11 @@ def code_words(code: Any) -> str:
 @register.filter
 def digits(value: Any, places: int = 3) -> str:
     """A figure as a table shows it; a dash where there is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if not value and isinstance(value, list | dict):
+        return "–"
+    if not isinstance(value, int | float):
         return "–" if value in (None, "") else str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.{places}f}"
 
