@@ -77,13 +77,8 @@ def rows(dataset: Dataset, split: str) -> list[DatasetRow]:
 
 def check(dataset: Dataset) -> None:
     """Whether the files are what was frozen. Raises DatasetRefused."""
-    folder = Path(dataset.folder)
-    try:
-        digest = _digest({split: (folder / f"{split}.jsonl").read_bytes() for split in SPLITS})
-    except OSError as error:
-        raise DatasetRefused(f"The files of dataset {dataset.digest[:12]} are gone: freeze it again.") from error
-    if digest != dataset.digest:
-        raise DatasetRefused(f"The files of dataset {dataset.digest[:12]} were changed: freeze it again.")
+    if not _sound(Path(dataset.folder), dataset.digest):
+        raise DatasetRefused(f"The files of dataset {dataset.digest[:12]} are gone or were changed: freeze it again.")
 
 
 def _row(example: Example) -> splitting.Row:
@@ -116,6 +111,7 @@ def _write(name: str, kind: str, by: str, found: Sequence[Example], kept_out: fr
     files = {split: "".join(f"{_line(one)}\n" for one in sides[split]).encode("utf-8", "replace") for split in SPLITS}
     digest = _digest(files)
     if known := Dataset.objects.filter(digest=digest).first():
+        _kept(digest, files, known.manifest)  # again, where the files were lost or changed
         return known
     manifest = {"format": FORMAT, "digest": digest, "kind": kind, **_statistics(sides)}
     folder = _kept(digest, files, manifest)
@@ -135,9 +131,10 @@ def _write(name: str, kind: str, by: str, found: Sequence[Example], kept_out: fr
 
 
 def _kept(digest: str, files: dict[str, bytes], manifest: dict[str, Any]) -> Path:
+    """The folder with just these files; one that is not what it should be is put aside first."""
     root = Path(settings.DATASET_DIR)
     target = root / digest
-    if (target / MANIFEST).is_file():
+    if _sound(target, digest):
         return target
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root, prefix=".new-") as made:
@@ -146,12 +143,24 @@ def _kept(digest: str, files: dict[str, bytes], manifest: dict[str, Any]) -> Pat
         for split, content in files.items():
             _store(new / f"{split}.jsonl", content)
         _store(new / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
+        if target.exists() and not _sound(target, digest):
+            target.rename(Path(made) / "broken")
         try:
             new.rename(target)
         except OSError:
-            if not (target / MANIFEST).is_file():  # otherwise another process was first
+            if not _sound(target, digest):  # otherwise another process was first
                 raise
     return target
+
+
+def _sound(folder: Path, digest: str) -> bool:
+    try:
+        kept = json.loads((folder / MANIFEST).read_bytes())
+        return bool(
+            kept["digest"] == digest == _digest({one: (folder / f"{one}.jsonl").read_bytes() for one in SPLITS})
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _store(path: Path, content: bytes) -> None:

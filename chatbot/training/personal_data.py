@@ -45,6 +45,7 @@ _PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
             re.I,
         ),
     ),
+    ("ORDER", re.compile(r"(?<![\w&])(?P<value>[A-Za-z]{1,4}\d{5,14})(?!\w)")),
     ("ORDER", re.compile(r"(?<![\w&])(?P<value>#\d{4,14}|[A-Z]{2,5}-\d{4,12}(?:-\d+)*)(?!\w)")),
     (
         "ID",

@@ -19,6 +19,9 @@ _PUBLIC: Final = frozenset(["EMAIL", "PHONE", "URL", "ADDRESS", "ORDER", "IP"])
 _CAPITAL: Final = re.compile(r"[^\W\d_][\w’'-]*")
 
 
+_CHINESE: Final = re.compile("[\u3400-\u9fff]+")
+
+
 @dataclass(frozen=True)
 class Redacted:
     text: str
@@ -92,12 +95,15 @@ class Redactor:
         for kind, other in self._numbers:
             if kind == "NAME" and (words <= set(other.split(" ")) or set(other.split(" ")) <= words):
                 return other
+            if kind == "NAME" and _CHINESE.fullmatch(flat) and (flat in other or other in flat):
+                return other
         return " ".join(span.text.lower().split())
 
 
 def _names(known: Iterable[str]) -> tuple[str, ...]:
     """Whole names and their parts, longest first; one letter is no name."""
     parts = {one.strip() for name in known for one in (name, *name.split())}
+    parts |= {one[1:] for one in parts if len(one) == 3 and _CHINESE.fullmatch(one)}  # a Chinese given name
     return tuple(sorted((one for one in parts if len(one) >= 2), key=len, reverse=True))
 
 

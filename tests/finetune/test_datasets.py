@@ -118,9 +118,16 @@ def test_changed_or_lost_files_are_found() -> None:
     file.write_text(file.read_text().replace("takes 3 days", "takes 9 days"))
     with pytest.raises(datasets.DatasetRefused, match="changed"):
         datasets.rows(dataset, "train")
-    file.unlink()
-    with pytest.raises(datasets.DatasetRefused, match="gone"):
-        datasets.rows(dataset, "train")
+    assert datasets.freeze(name="First", by="t") == dataset
+    assert len(datasets.rows(dataset, "train")) == 16
+    for name in ("train.jsonl", "manifest.json"):
+        (Path(dataset.folder) / name).unlink()
+        with pytest.raises(datasets.DatasetRefused, match="gone"):
+            datasets.rows(dataset, "train")
+        datasets.freeze(name="First", by="t")
+    with pytest.raises(CommandError, match="changed"):
+        (Path(dataset.folder) / "train.jsonl").write_text("{}")
+        call_command("dataset", "check")
 
 
 @pytest.mark.django_db

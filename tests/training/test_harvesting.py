@@ -243,3 +243,14 @@ def _passage(text: str, key: str = "refunds") -> Passage:
 def _answered(inbox: Inbox, text: str) -> Message:
     conversation = _talk(inbox)
     return Message.objects.create(conversation=conversation, seq=3, role="bot", text=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("fW17075902. flying on friday", "[ORDER_1]. flying on friday"),
+        ("佳怡您好，张佳怡的订单 FW45177930 已发货", "[NAME_1]您好，[NAME_1]的订单 [ORDER_1] 已发货"),
+    ],
+)
+def test_numbers_without_a_dash_and_given_names_are_found(text: str, clean: str) -> None:
+    assert Redactor(known=["张佳怡"]).redact(text).text == clean

@@ -28,7 +28,12 @@ class Command(BaseCommand):
             raise CommandError(str(refused)) from refused
         if options["json"]:
             self.stdout.write(json.dumps(found, ensure_ascii=False))
-            return
+        else:
+            self._say(found)
+        if broken := [one["problem"] for one in found["datasets"] if one["problem"]]:
+            raise CommandError(" ".join(broken))
+
+    def _say(self, found: dict[str, Any]) -> None:
         for one in found["datasets"]:
             counts = one["counts"]
             said = f"{one['digest'][:12]}  {one['name']}  {counts['train']} to train on, {counts['held_out']} held out"
