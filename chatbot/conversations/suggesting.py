@@ -27,8 +27,6 @@ logger = logging.getLogger(__name__)
 
 SHARE: Final = 4
 """One in so many of a worker's places may write drafts."""
-EMBEDDED_PLACES: Final = 2
-"""In the one process that also holds every socket: more threads would only take each other's turns, and its."""
 CLOSEST: Final = 3
 _WORDLESS: Final = ("abstain", "handoff", "clarify", "smalltalk")
 _State = Suggestion.State
@@ -52,12 +50,8 @@ class Claim:
 def run(suggestion_id: int) -> None:
     """Claim and make the draft. Whatever happens, it ends ready, given back, failed with a reason, or dropped."""
     claim = _claim(suggestion_id)
-    if claim is not None:
-        _make(claim)
-        _ring_next()
-
-
-def _make(claim: Claim) -> None:
+    if claim is None:
+        return
     with leases.held(claim):
         try:
             answer = replying.answerer().answer(_context(claim), cancelled=_watch(claim))
@@ -88,17 +82,7 @@ def _claim(suggestion_id: int) -> Claim | None:
 
 def _too_many() -> bool:
     ours = Suggestion.objects.filter(state=_State.RUNNING, worker=leases.WORKER).count()
-    places = max(1, settings.REPLY_CONCURRENCY // SHARE)
-    return bool(ours >= (min(places, EMBEDDED_PLACES) if settings.EMBEDDED else places))
-
-
-def _ring_next() -> None:
-    """A place is free: the draft that has waited longest need not wait for the clock."""
-    due = Suggestion.objects.filter(state=_State.QUEUED, available_at__lte=timezone.now()).order_by(
-        "available_at", "pk"
-    )
-    if (waiting := due.values_list("pk", flat=True).first()) is not None:
-        queueing.enqueue_suggestion(waiting)
+    return bool(ours >= max(1, settings.REPLY_CONCURRENCY // SHARE))
 
 
 def _watch(claim: Claim) -> Any:

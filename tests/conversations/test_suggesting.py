@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chatbot.conversations import handling, leases, queueing, replying, services, suggesting, suggestions, wishes
+from chatbot.conversations import handling, leases, replying, services, suggesting, suggestions, wishes
 from chatbot.conversations.answering import Answer, AnswerContext, Source
 from chatbot.conversations.models import Conversation, Message, Suggestion
 from tests import factories
@@ -217,18 +217,3 @@ def test_a_draft_whose_workers_all_died_fails_with_a_sentence(waiting: Conversat
     suggesting.recover()
     assert newest().state == "failed"
     assert "Write the reply yourself" in newest().error
-
-
-def test_a_draft_that_is_done_rings_for_the_one_that_has_waited_longest(
-    writer: Writer, waiting: Conversation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = factories.conversation(inbox=waiting.inbox)
-    factories.posted(other, "And boots?")
-    services.ask_person(conversation_id=other.pk)
-    first, second = Suggestion.objects.order_by("pk")
-    rung: list[int] = []
-    monkeypatch.setattr(queueing, "enqueue_suggestion", rung.append)
-    suggesting.run(second.pk)
-    assert rung == [first.pk]
-    suggesting.run(first.pk)
-    assert rung == [first.pk]
