@@ -3,72 +3,33 @@
 The web process calls `start` and `read` only; `run` loads the index and the engine.
 """
 
-import logging
-import secrets
 import time
 from dataclasses import asdict
 from typing import Any, Final
 
-from django.core.cache import cache
 from django.utils.translation import gettext_noop
 
+from chatbot.conversations.errands import Errand
 from chatbot.conversations.models import Inbox
 from retrieval.models import Passage
 
-logger = logging.getLogger(__name__)
-
-KEEP_SECONDS: Final = 900
-PATIENCE_SECONDS: Final = 120
 FAILED: Final = gettext_noop("The test could not be run. The worker's log says why; try again.")
+_errand: Final = Errand("knowledge:trial", keep_seconds=900, patience_seconds=120, failed=FAILED)
 
 
 def start(*, question: str, history: list[tuple[str, str]], inbox_id: int | None, user_id: int) -> str:
     """Keep the question and ring for a worker. Returns the token the page polls with."""
     from chatbot.knowledge.tasks import try_question
 
-    token = secrets.token_urlsafe(24)
-    kept = {
-        "user": user_id,
-        "state": "waiting",
-        "since": time.time(),
-        "question": question,
-        "history": history,
-        "inbox": inbox_id,
-    }
-    cache.set(_key(token), kept, KEEP_SECONDS)
-    try:
-        try_question.apply_async(args=(token,), retry=False)
-    except Exception as error:  # noqa: BLE001 - brokers fail in many ways; the page says that nobody answered
-        logger.warning("The test bench's question was not taken by the broker: %s", error)
-        cache.set(_key(token), {**kept, "state": "failed", "reason": FAILED}, KEEP_SECONDS)
-    return token
+    return _errand.start(try_question.apply_async, user_id=user_id, question=question, history=history, inbox=inbox_id)
 
 
-def read(token: str, *, user_id: int) -> dict[str, Any] | None:
-    """What is known so far; None for a token that is not this user's or too old."""
-    kept: dict[str, Any] | None = cache.get(_key(token))
-    if kept is None or kept["user"] != user_id:
-        return None
-    if kept["state"] == "waiting" and time.time() - kept["since"] > PATIENCE_SECONDS:
-        return {**kept, "state": "late"}
-    return kept
+read: Final = _errand.read
 
 
 def run(token: str) -> None:
     """In a worker: answer the kept question and keep the outcome."""
-    kept = cache.get(_key(token))
-    if kept is None:
-        return
-    try:
-        outcome = {"state": "done", **_outcome(kept)}
-    except Exception:
-        logger.exception("The test bench's question failed.")
-        outcome = {"state": "failed", "reason": FAILED}
-    cache.set(_key(token), {**kept, **outcome}, KEEP_SECONDS)
-
-
-def _key(token: str) -> str:
-    return f"knowledge:trial:{token}"
+    _errand.run(token, _outcome)
 
 
 def _outcome(kept: dict[str, Any]) -> dict[str, Any]:
