@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.desk.conftest import Visit
 from tests.desk.fake_desk import ME, MY_FIRST_NAME, TOM, FakeDesk, bubbles, open_, row
@@ -42,7 +42,7 @@ def test_ctrl_enter_sends_once_and_plain_enter_makes_a_line(desk: FakeDesk, visi
     (sent,) = desk.got("reply")
     assert (sent["text"], sent["resolve"], sent["force"]) == ("Five days.\nPromised.", False, False)
     assert page.locator("#text").input_value() == ""
-    assert page.locator("#live .pending").count() == 0
+    expect(page.locator("#live .pending")).to_have_count(0)
 
 
 def test_enter_sends_when_the_agent_wants_it_and_the_browser_remembers(desk: FakeDesk, visit: Visit, talk: str) -> None:
@@ -197,7 +197,7 @@ def test_a_collided_text_can_be_edited_or_dropped_and_survives_a_reload(
     desk.send(**theirs)
     page.get_by_role("button", name="Drop").click()
     page.locator("#collision").wait_for(state="hidden")
-    assert page.locator("#live .pending").count() == 0
+    page.locator("#live .pending").wait_for(state="detached")  # painted with the next frame
 
 
 def test_an_answer_that_came_a_moment_ago_does_not_count_as_read(desk: FakeDesk, visit: Visit, talk: str) -> None:

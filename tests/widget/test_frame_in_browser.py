@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.widget.fake_server import LOADER, SHOP, FakeServer, chat, contexts, frame_of, until, write
 
@@ -32,7 +32,7 @@ def test_a_message_written_offline_survives_a_reload_and_is_sent_once(page: Page
     frame = frame_of(page)
     frame.locator("#log .customer").nth(2).wait_for()
     assert [m["text"] for m in server.messages] == ["first", "second", "third"]
-    assert frame.locator("#live .customer").count() == 0
+    expect(frame.locator("#live .customer")).to_have_count(0)
 
 
 def test_offline_is_shown_and_what_waits_goes_out_when_the_line_is_back(
@@ -94,7 +94,7 @@ def test_a_message_that_cannot_be_sent_says_why_and_may_be_discarded(page: Page,
     write(frame, "rejected")
     frame.get_by_text("Not sent: Too long.").wait_for()
     frame.get_by_role("button", name="Discard").click()
-    assert frame.locator(".customer").count() == 0
+    expect(frame.locator(".customer")).to_have_count(0)
     server.on["message.send"] = server.accept
     write(frame, "accepted")
     frame.locator("#log .customer").wait_for()
@@ -127,7 +127,7 @@ def test_a_stream_is_shown_and_its_message_replaces_it(page: Page, server: FakeS
     frame.locator(".stream").get_by_text("Sixty 👟 days.").wait_for()
     server.send(**server.message(text="Sixty days.", job=7))
     frame.locator("#log .bot:not(.greeting)").wait_for()
-    assert frame.locator(".stream").count() == 0
+    expect(frame.locator(".stream")).to_have_count(0)
 
 
 def test_a_second_attempt_starts_again_and_the_first_one_is_silenced(page: Page, server: FakeServer) -> None:
@@ -174,4 +174,4 @@ def test_a_dropped_answer_leaves_nothing_behind(page: Page, server: FakeServer) 
     server.send(type="stream.status", job=7, attempt=1, stage="dropped")
     server.send(type="state", state="waiting")
     frame.get_by_role("button", name="Back to the assistant").wait_for()
-    assert frame.locator(".stream").count() == 0
+    expect(frame.locator(".stream")).to_have_count(0)

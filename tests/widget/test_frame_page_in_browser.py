@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.widget.fake_server import LOADER, SHOP, FakeServer, chat, contexts, frame_of, until, write
 
@@ -238,7 +238,7 @@ def test_another_identity_wipes_what_the_first_one_left(page: Page, server: Fake
     page.evaluate("(token) => Parley.identify(token)", passport("bob"))
     until(page, lambda: len(server.got("identify")) == 2, "the second identify")
     assert [event["type"] for event in server.received[-2:]] == ["logout", "identify"]
-    assert frame.locator(".customer").count() == 0
+    expect(frame.locator(".customer")).to_have_count(0)
     assert "never sent" not in json.dumps(frame.evaluate("({ ...localStorage })"))
 
 
@@ -266,7 +266,7 @@ def test_a_page_that_is_not_allowed_shows_no_launcher_and_its_console_says_why(
     page.on("console", lambda message: said.append(message.text))
     page.goto(SHOP)
     until(page, lambda: any("Add the origin." in text for text in said), "a word in the console")
-    assert page.locator("parley-widget").count() == 0
+    expect(page.locator("parley-widget")).to_have_count(0)
 
 
 HOSTILE = """<style>* { display: block !important; position: static !important; opacity: .2 !important; color: red !important;

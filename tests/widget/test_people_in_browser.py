@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Frame, Page
+from playwright.sync_api import BrowserContext, Frame, Page, expect
 
 from tests.widget.fake_server import LOADER, SHOP, FakeServer, chat, frame_of, until, write
 from tests.widget.situations import accept_address, accept_rating, away, over, queue, wait_in_line
@@ -152,7 +152,7 @@ def test_an_address_is_asked_for_checked_and_thanked_for(page: Page, server: Fak
     page.reload()
     frame = frame_of(page)
     frame.get_by_text("We will write to a***@example.com").wait_for()
-    assert frame.get_by_label("Your e-mail address").count() == 0
+    expect(frame.get_by_label("Your e-mail address")).to_have_count(0)
 
 
 def test_what_the_server_says_against_an_address_stands_at_the_field(page: Page, server: FakeServer) -> None:
@@ -255,7 +255,7 @@ def test_a_conversation_is_rated_with_the_keyboard_alone_and_stays_rated(page: P
     page.reload()
     frame = frame_of(page)
     frame.get_by_text("Thank you. Your rating: Good (4/5)").wait_for()
-    assert frame.get_by_role("radio").count() == 0
+    expect(frame.get_by_role("radio")).to_have_count(0)
 
 
 def step_to(page: Page, frame: Frame, name: str) -> bool:
