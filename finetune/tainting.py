@@ -1,0 +1,153 @@
+"""What may be used no longer: examples, and all that was made from them. Wipes texts and removes files; deletes no row.
+
+Lineage goes one way: examples -> datasets -> training runs -> adapters, and datasets -> evaluations. A tainted adapter
+keeps its weights and its place: nothing here makes a model forget. Who is to be forgotten is not known here.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+
+from finetune.models import Adapter, Dataset, Evaluation, Example, TrainingRun
+
+AT_ONCE: Final = 500
+"""So many rows are named in one query."""
+EMPTY: Final[dict[str, Any]] = {"turns": [], "question": "", "passages": [], "language": "", "company": ""}
+"""The request of an example whose words are gone; it can still be read as one."""
+STOPPED: Final = "The dataset may be used no longer. Freeze a new one and train on that."
+_Run = TrainingRun.State
+_Evaluated = Evaluation.State
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What rests on some examples: keys, and digests for people."""
+
+    examples: tuple[int, ...] = ()
+    datasets: tuple[str, ...] = ()
+    adapters: tuple[str, ...] = ()
+    runs: tuple[int, ...] = ()
+    evaluations: tuple[int, ...] = ()
+
+
+def lineage(example_ids: Collection[int]) -> Lineage:
+    """All that rests on the examples. Reads only."""
+    examples = sorted(set(example_ids))
+    datasets = {key: digest for part in _parts(examples) for key, digest in _datasets_of(part)}
+    runs = TrainingRun.objects.filter(dataset__in=datasets).order_by("pk")
+    adapters = Adapter.objects.filter(run__dataset__in=datasets).order_by("pk")
+    evaluations = Evaluation.objects.filter(dataset__in=datasets).order_by("pk")
+    return Lineage(
+        examples=tuple(examples),
+        datasets=tuple(datasets.values()),
+        adapters=tuple(adapters.values_list("digest", flat=True)),
+        runs=tuple(runs.values_list("pk", flat=True)),
+        evaluations=tuple(evaluations.values_list("pk", flat=True)),
+    )
+
+
+def _datasets_of(example_ids: Collection[int]) -> list[tuple[int, str]]:
+    found = Dataset.objects.filter(examples__in=example_ids).order_by("pk").distinct()
+    return list(found.values_list("pk", "digest"))
+
+
+def _parts(keys: list[int]) -> list[list[int]]:
+    return [keys[start : start + AT_ONCE] for start in range(0, len(keys), AT_ONCE)]
+
+
+# --- Rows ------------------------------------------------------------------------------------------------
+def taint(*, example_ids: Collection[int], because: str) -> Lineage:
+    """Wipe the examples, mark what rests on them and stop what is being made of it; in the caller's transaction.
+
+    The examples come first: a freezing that has locked them is waited for, and its dataset is found.
+    """
+    for key in sorted(set(example_ids)):
+        _wipe(key)
+    found = lineage(example_ids)
+    for digest in found.datasets:
+        _mark_dataset(digest, because)
+    spread()
+    return found
+
+
+def _wipe(key: int) -> None:
+    """Nothing of what was said, of whom, or when is left; nor a digest of it."""
+    Example.objects.filter(pk=key).update(
+        state=Example.State.TAINTED,
+        digest=hashlib.sha256(f"wiped example {key}".encode()).hexdigest(),
+        request=EMPTY,
+        answer="",
+        rejected="",
+        topic="",
+        note="",
+        group="",
+        passages=[],
+        reasons=[],
+        flags=[],
+        value=0.0,
+        happened_at=F("created_at"),
+    )
+
+
+def _mark_dataset(digest: str, because: str) -> None:
+    for row in Dataset.objects.select_for_update().filter(digest=digest):
+        row.tainted = row.tainted or because[:200]
+        row.manifest = {name: value for name, value in row.manifest.items() if name != "topics"}
+        row.save(update_fields=["tainted", "manifest"])
+
+
+def spread() -> int:
+    """From tainted datasets to adapters; runs and evaluations of such are stopped. Returns how many adapters.
+
+    Safe to run at any time: a run that ended while its dataset was tainted is caught up with here.
+    """
+    now, runs = timezone.now(), TrainingRun.objects.exclude(dataset__tainted="")
+    runs.filter(state=_Run.QUEUED).update(state=_Run.CANCELLED, verdict=STOPPED, finished_at=now)
+    runs.filter(state=_Run.RUNNING, cancel_asked=False).update(cancel_asked=True)
+    asked = Evaluation.objects.filter(state__in=[_Evaluated.QUEUED, _Evaluated.RUNNING])
+    asked.exclude(dataset__tainted="").update(state=_Evaluated.FAILED, error=STOPPED, finished_at=now)
+    made = runs.filter(adapter__tainted="").values_list("adapter_id", "dataset__tainted")
+    return sum(Adapter.objects.filter(pk=key, tainted="").update(tainted=because) for key, because in list(made))
+
+
+# --- Files -----------------------------------------------------------------------------------------------
+def remove_files() -> int:
+    """Remove what tainted datasets left on disk: frozen lines, answers of evaluations, what finished runs kept.
+
+    Folders alone; the rows, figures and adapters stay. Safe to run at any time. Returns how many folders went.
+    """
+    done = (_Run.DONE, _Run.CANCELLED, _Run.FAILED)
+    runs = TrainingRun.objects.exclude(dataset__tainted="").filter(state__in=done)
+    evaluations = Evaluation.objects.exclude(dataset__tainted="").exclude(state=_Evaluated.RUNNING)
+    named = [
+        *Dataset.objects.exclude(tainted="").values_list("folder", flat=True),
+        *evaluations.values_list("folder", flat=True),
+        *runs.values_list("folder", flat=True),
+    ]
+    return sum(_remove(name) for name in named if name)
+
+
+def _remove(name: str) -> bool:
+    """Only a folder inside our own; a row that names another place removes nothing."""
+    folder = Path(name)
+    if folder.is_symlink() or not folder.is_dir() or not _is_ours(folder.resolve()):
+        return False
+    shutil.rmtree(folder)
+    return True
+
+
+def _is_ours(folder: Path) -> bool:
+    """Below the folder of the datasets, or two levels below the data: never the data itself, and no adapter."""
+    datasets, adapters, data = (
+        Path(place).resolve() for place in (settings.DATASET_DIR, settings.ADAPTER_DIR, settings.DATA_DIR)
+    )
+    if folder == adapters or adapters in folder.parents:
+        return False
+    return datasets in folder.parents or data in [*folder.parents][1:]
