@@ -6,7 +6,7 @@ Kept in the cache under a token that only who asked can read; the page polls. Th
 from dataclasses import asdict, is_dataclass
 from typing import Any, Final, Literal
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from chatbot.conversations.errands import Errand
 from chatbot.conversations.models import Message, Suggestion
@@ -14,6 +14,7 @@ from chatbot.training.pages import REFUSALS
 
 Kind = Literal["diagnose", "harvest"]
 FAILED: Final = gettext_noop("This could not be done. The worker's log says why; try again.")
+GONE: Final = gettext_noop("This conversation has been deleted.")
 _errand: Final = Errand("training:work", keep_seconds=1800, patience_seconds=300, failed=FAILED, refusals=REFUSALS)
 
 
@@ -31,8 +32,8 @@ def read(token: str, kind: Kind, *, user_id: int) -> dict[str, Any] | None:
 
 
 def run(token: str) -> None:
-    """In a worker."""
-    _errand.run(token, lambda kept: {"outcome": _WORK[kept["kind"]](kept["asked"], kept["by"])})
+    """In a worker. What was asked is not kept beside the outcome: a customer's words may be in it."""
+    _errand.run(token, lambda kept: {"outcome": _WORK[kept["kind"]](kept["asked"], kept["by"]), "asked": {}})
 
 
 def subject(asked: dict[str, Any]) -> dict[str, Any]:
@@ -45,10 +46,14 @@ def subject(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _diagnose(asked: dict[str, Any], by: str) -> int:
+    """Refuses an answer that was erased while this waited: its question must not live on as if it were anybody's."""
     from chatbot.training import parts
 
+    about = subject(asked)
+    if (asked.get("message") or asked.get("suggestion")) and not any(about.values()):
+        raise ValueError(gettext(GONE))
     made = parts.diagnose(
-        **subject(asked), question=asked["question"], wanted=asked["wanted"], passage_id=asked["passage_id"], by=by
+        **about, question=asked["question"], wanted=asked["wanted"], passage_id=asked["passage_id"], by=by
     )
     return int(made.pk)
 
