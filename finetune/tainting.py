@@ -6,7 +6,7 @@ keeps its weights and its place: nothing here makes a model forget. Who is to be
 
 import hashlib
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -109,7 +109,7 @@ def spread() -> int:
     Safe to run at any time: a run that ended while its dataset was tainted is caught up with here.
     """
     now, runs = timezone.now(), TrainingRun.objects.exclude(dataset__tainted="")
-    runs.filter(state=_Run.QUEUED).update(state=_Run.CANCELLED, verdict=STOPPED, finished_at=now)
+    runs.filter(state=_Run.QUEUED).update(state=_Run.CANCELLED, cancel_asked=True, verdict=STOPPED, finished_at=now)
     runs.filter(state=_Run.RUNNING, cancel_asked=False).update(cancel_asked=True)
     asked = Evaluation.objects.filter(state__in=[_Evaluated.QUEUED, _Evaluated.RUNNING])
     asked.exclude(dataset__tainted="").update(state=_Evaluated.FAILED, error=STOPPED, finished_at=now)
@@ -119,35 +119,55 @@ def spread() -> int:
 
 # --- Files -----------------------------------------------------------------------------------------------
 def remove_files() -> int:
-    """Remove what tainted datasets left on disk: frozen lines, answers of evaluations, what finished runs kept.
+    """Remove the words that tainted datasets left on disk: frozen lines, answers of evaluations, logs of runs.
 
-    Folders alone; the rows, figures and adapters stay. Safe to run at any time. Returns how many folders went.
+    Rows, figures and adapters stay. Safe to run at any time, and again. Returns how many folders and files went.
     """
-    done = (_Run.DONE, _Run.CANCELLED, _Run.FAILED)
-    runs = TrainingRun.objects.exclude(dataset__tainted="").filter(state__in=done)
+    gone = [_remove(Path(name)) for name in _named() if name]
+    gone += [_remove(path) for path in (*_of_evaluations(), *_of_runs())]
+    return sum(gone)
+
+
+def _named() -> list[str]:
+    """Folders that rows name and that nobody works in."""
     evaluations = Evaluation.objects.exclude(dataset__tainted="").exclude(state=_Evaluated.RUNNING)
-    named = [
+    return [
         *Dataset.objects.exclude(tainted="").values_list("folder", flat=True),
         *evaluations.values_list("folder", flat=True),
-        *runs.values_list("folder", flat=True),
     ]
-    return sum(_remove(name) for name in named if name)
 
 
-def _remove(name: str) -> bool:
-    """Only a folder inside our own; a row that names another place removes nothing."""
-    folder = Path(name)
-    if folder.is_symlink() or not folder.is_dir() or not _is_ours(folder.resolve()):
+def _of_evaluations() -> Iterator[Path]:
+    """What evaluations that were killed left; while one runs, the questions of all may be its own."""
+    root = Path(getattr(settings, "EVALUATION_DIR", settings.DATA_DIR / "evaluations"))
+    evaluations = Evaluation.objects.exclude(dataset__tainted="").exclude(state=_Evaluated.RUNNING)
+    for key in evaluations.values_list("pk", flat=True):
+        yield from root.glob(f"evaluation-{key}-*")
+        yield from root.glob(f".new-evaluation-{key}-*")
+    if not Evaluation.objects.filter(state=_Evaluated.RUNNING).exists():
+        yield from root.glob(".job-*")
+
+
+def _of_runs() -> Iterator[Path]:
+    """Of runs that have ended: whatever is not figures. The adapter was copied into its own place."""
+    ended = TrainingRun.objects.filter(state__in=[_Run.DONE, _Run.CANCELLED, _Run.FAILED])
+    for name in ended.exclude(dataset__tainted="").exclude(folder="").values_list("folder", flat=True):
+        yield from (Path(name) / part for part in ("log.txt", "checkpoints", "adapter"))
+
+
+def _remove(path: Path) -> bool:
+    """Only inside our own folders; a row that names another place removes nothing."""
+    if path.is_symlink() or not path.exists() or not _is_ours(path.resolve()):
         return False
-    shutil.rmtree(folder)
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
     return True
 
 
-def _is_ours(folder: Path) -> bool:
-    """Below the folder of the datasets, or two levels below the data: never the data itself, and no adapter."""
-    datasets, adapters, data = (
-        Path(place).resolve() for place in (settings.DATASET_DIR, settings.ADAPTER_DIR, settings.DATA_DIR)
-    )
-    if folder == adapters or adapters in folder.parents:
-        return False
-    return datasets in folder.parents or data in [*folder.parents][1:]
+def _is_ours(path: Path) -> bool:
+    """Below a folder that only the learning side writes into; no such folder itself, and no adapter."""
+    roots = [settings.DATASET_DIR, settings.TRAINING_DIR]
+    roots.append(getattr(settings, "EVALUATION_DIR", settings.DATA_DIR / "evaluations"))
+    return any(Path(root).resolve() in path.parents for root in roots)

@@ -126,10 +126,10 @@ def _rows(erasure: Erasure) -> None:
         return
     found = erasing.trace(contact=contact)
     examples = resting.examples_of(contact)
-    tainted = tainting.taint(example_ids=examples, because=resting.BECAUSE)
     targets, words = erasing.names(contact=contact, found=found)
     targets += resting.diagnosis_names(contact)
     removed = resting.delete(contact=contact, example_ids=examples)
+    tainted = tainting.taint(example_ids=examples, because=resting.BECAUSE)
     removed.update(erasing.delete(contact=contact, found=found))
     lines = audit.pseudonymise(targets=targets, words=words, pseudonym=pseudonym(erasure.subject))
     erasure.work |= found.as_json()

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop
 
 from chatbot.conversations.models import Contact
 from chatbot.training.harvest_reading import group_of
-from chatbot.training.models import Diagnosis, Provenance
+from chatbot.training.models import Diagnosis, Provenance, Vote
 from finetune.models import Example
 from finetune.tainting import AT_ONCE, Lineage, lineage
 
@@ -45,10 +45,15 @@ def lineage_of(contact: Contact) -> Lineage:
 
 
 def delete(*, contact: Contact, example_ids: Collection[int]) -> Counter[str]:
-    """Rows of this side that are about the contact: where examples came from, and why answers were bad."""
+    """Rows of this side that are about the contact, before the examples are wiped.
+
+    Where examples came from, why answers were bad, and votes on answers to their questions, which bear their digests.
+    """
     counts: Counter[str] = Counter(diagnoses_of(contact).delete()[1])
     for part in _parts(sorted(example_ids)):
         counts.update(Diagnosis.objects.filter(example__in=part).delete()[1])
+        digests = list(Example.objects.filter(pk__in=part).values_list("digest", flat=True))
+        counts.update(Vote.objects.filter(question__in=digests).delete()[1])
         counts.update(Provenance.objects.filter(example__in=part).delete()[1])
     return counts
 
