@@ -52,7 +52,7 @@ def freeze(*, name: str, kind: str = "supervised", by: str, held_out: float = 0.
 
 
 def rows(dataset: Dataset, split: str) -> list[DatasetRow]:
-    """The lines of one side. Raises DatasetRefused for a tainted dataset, and for files that are gone or were changed."""
+    """The lines of one side. Raises DatasetRefused for a tainted dataset and for files that are gone or changed."""
     if dataset.tainted:
         raise DatasetRefused(f"Dataset {dataset.digest[:12]} may be used no longer: {dataset.tainted}")
     return dataset_rows.read(Path(dataset.folder), split, digest=dataset.digest)

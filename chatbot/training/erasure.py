@@ -76,6 +76,15 @@ def _without_names(reason: str, contact: Contact) -> str:
     return without("".join(one if one.isprintable() else " " for one in reason).strip())
 
 
+def preview(*, contact: Contact) -> dict[str, Any]:
+    """The receipt that an erasure would give: the same on the rows, taken back. Files and copies are not touched."""
+    seen = Erasure(subject=subject_of(contact.pk), contact_number=contact.pk)
+    with transaction.atomic():
+        _rows(seen)
+        transaction.set_rollback(True)
+    return dict(seen.receipt)
+
+
 # --- Going on ----------------------------------------------------------------------------------------------
 def go_on(*, erasure: Erasure) -> Erasure:
     """Every step that is not done, in order. Safe in two processes at once: one waits for the other's step."""

@@ -101,3 +101,24 @@ class FreezeForm(forms.Form):
         label=_("Share kept for the examination (%)"), min_value=5, max_value=50, initial=20,
         help_text=_("These examples are never trained on. One customer is never on both sides."),
     )  # fmt: skip
+
+
+class EraseForm(forms.Form):
+    """Erasing is confirmed by typing the contact's number."""
+
+    typed = forms.CharField(label=_("Type the words to confirm"), max_length=60)
+    reason = forms.CharField(
+        label=_("Why"), max_length=150, required=False,
+        help_text=_("For the receipt, which is kept: a ticket's number or a date. No names or addresses."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, words: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.words = words
+        self.fields["typed"].widget.attrs["autocomplete"] = "off"
+
+    def clean_typed(self) -> str:
+        typed = " ".join(str(self.cleaned_data["typed"]).split())
+        if typed.casefold() != self.words.casefold():
+            raise forms.ValidationError(_("Type exactly: %(words)s"), params={"words": self.words})
+        return typed

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatbot.training.views import datasets, fixes, harvests, home, reviews
+from chatbot.training.views import datasets, erasing, fixes, harvests, home, reviews
 
 app_name = "training"
 urlpatterns = [
@@ -23,4 +23,8 @@ urlpatterns = [
     path("fix/<int:diagnosis_id>/apply/", fixes.apply, name="apply_fix"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("datasets/<int:dataset_id>/", datasets.dataset, name="dataset"),
+    path("erase/", erasing.search, name="erase"),
+    path("erase/<int:contact_id>/", erasing.confirm, name="erase_contact"),
+    path("erase/receipt/<int:erasure_id>/", erasing.receipt, name="receipt"),
+    path("erase/receipt/<int:erasure_id>/receipt.json", erasing.receipt_file, name="receipt_file"),
 ]
