@@ -106,12 +106,17 @@ def forget_the_journal() -> None:
 
 
 # --- What hangs on no row --------------------------------------------------------------------------------
-def forget_copies(found: Trace) -> int:
-    """The cache's copies, and e-mails that the demo caught. Returns how many e-mails there were."""
+def forget_copies(found: Trace) -> None:
+    """The cache's copies, and e-mails that the demo caught."""
     for talk in found.talks:
         streams.forget(conversation_id=talk.pk)
         customer_presence.forget(conversation_id=talk.pk)
-    return catcher.forget(found.emails)
+    catcher.forget(found.emails)
+
+
+def caught(found: Trace) -> int:
+    """How many e-mails the demo caught of it."""
+    return len(catcher.held(found.emails))
 
 
 def tell(found: Trace) -> None:

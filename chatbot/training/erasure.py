@@ -145,6 +145,7 @@ def _rows(erasure: Erasure) -> None:
     erasure.receipt = {
         "rows": dict(sorted(removed.items())),
         "audit_lines": lines,
+        "emails": erasing.caught(found),
         "examples": len(tainted.examples),
         "datasets": [*tainted.datasets],
         "adapters": [*tainted.adapters],
@@ -159,7 +160,7 @@ def _files(erasure: Erasure) -> None:
 
 def _copies(erasure: Erasure) -> None:
     found = Trace.from_json(erasure.work)
-    erasure.receipt["emails"] = erasing.forget_copies(found)
+    erasing.forget_copies(found)
     erasing.tell(found)
 
 

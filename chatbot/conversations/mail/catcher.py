@@ -57,13 +57,15 @@ class Backend(BaseEmailBackend):
         return len(email_messages)
 
 
-def forget(message_ids: Iterable[str]) -> int:
-    """Remove the files of these e-mails. Returns how many there were."""
+def held(message_ids: Iterable[str]) -> list[Path]:
+    """The files of these e-mails."""
     folder = Path(settings.MAIL_DIR)
-    found = [path for one in message_ids for path in folder.glob(f"*{_mark(one)}.*")]
-    for path in found:
+    return [path for one in message_ids for path in folder.glob(f"*{_mark(one)}.*")]
+
+
+def forget(message_ids: Iterable[str]) -> None:
+    for path in held(message_ids):
         path.unlink(missing_ok=True)
-    return len(found)
 
 
 def _mark(message_id: str) -> str:
