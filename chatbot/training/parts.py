@@ -8,7 +8,7 @@ from typing import Any
 
 from chatbot.conversations.models import Contact, Inbox, Message, Suggestion
 from chatbot.training.models import Erasure
-from finetune.models import Dataset, Example
+from finetune.models import Dataset, Example, TrainingRun
 
 
 def _part(name: str) -> Any:
@@ -53,11 +53,6 @@ def apply(*, diagnosis: Any, by: str) -> Any:
     return _part("chatbot.training.fixing").apply(diagnosis=diagnosis, by=by)
 
 
-def freeze(*, name: str, kind: str, held_out: float, by: str) -> Dataset:
-    made: Dataset = _part("finetune.datasets").freeze(name=name, kind=kind, by=by, held_out=held_out)
-    return made
-
-
 def erase(*, contact: Contact, by: str, reason: str) -> Erasure:
     made: Erasure = _part("chatbot.training.erasure").erase(contact=contact, by=by, reason=reason)
     return made
@@ -66,3 +61,27 @@ def erase(*, contact: Contact, by: str, reason: str) -> Erasure:
 def receipt(erasure: Erasure) -> dict[str, Any]:
     told: dict[str, Any] = _part("chatbot.training.erasure").receipt(erasure)
     return told
+
+
+def freeze(*, name: str, kind: str, held_out: float, by: str) -> Dataset:
+    made: Dataset = _part("finetune.datasets").freeze(name=name, kind=kind, by=by, held_out=held_out)
+    return made
+
+
+def training_config(**values: Any) -> Any:
+    return _part("finetune.training_config").TrainingConfig(**values)
+
+
+def estimate(*, dataset: Dataset, base_model: str, config: Any) -> Any:
+    """Refused where the training itself would be."""
+    _part("finetune.runs").check_order(dataset, base_model, config)
+    return _part("finetune.estimating").estimate(dataset=dataset, base_model=base_model, config=config)
+
+
+def order_run(*, dataset: Dataset, base_model: str, config: Any, by: str) -> TrainingRun:
+    run: TrainingRun = _part("finetune.runs").order(dataset=dataset, base_model=base_model, config=config, by=by)
+    return run
+
+
+def cancel_run(*, run: TrainingRun, by: str) -> Any:
+    return _part("finetune.runs").cancel(run=run, by=by)

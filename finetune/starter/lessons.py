@@ -22,11 +22,7 @@ USER, ASSISTANT, END = "<|im_start|>user\n", "<|im_start|>assistant\n", "<|im_en
 
 @dataclass(frozen=True)
 class Echo:
-    """`length` random tokens, then the same ones again: what a transformer needs to see before it can copy at all.
-
-    Every token of the second half is foreseeable from the first, so the heads that look back for what followed the
-    last time ("induction heads", Olsson et al. 2022) form within 0.3 million tokens; without it they had not after 2.8.
-    """
+    """`length` random tokens, then the same ones again: practice for the heads that copy (`starter.copying`)."""
 
     seed: str
     length: int
@@ -38,8 +34,8 @@ class Course:
 
     seed: int = 0
     companies: int = 200_000
-    echoes_until: float = 0.1
-    drills_until: float = 0.2
+    echoes_until: float = 0.04
+    drills_until: float = 0.18
     one_page_until: float = 0.35
     pages_until: float = 0.7
 

@@ -13,7 +13,7 @@ from chatbot.accounts.roles import require
 from chatbot.conversations import rates
 from chatbot.conversations.models import Contact
 from chatbot.training import erased_selectors, page_selectors, parts
-from chatbot.training.forms import EraseForm
+from chatbot.training.erase_form import EraseForm
 from chatbot.training.models import Erasure
 from chatbot.training.pages import acted, by, show
 
