@@ -134,7 +134,7 @@ def names(*, contact: Contact, found: Trace) -> tuple[list[str], list[str]]:
     targets += [name for talk in found.talks for name in (talk.public_id, f"conversation {talk.pk}")]
     for kind, rows in (("message", Message), ("suggestion", Suggestion)):
         keys = rows.objects.filter(conversation__contact=contact).values_list("pk", flat=True)
-        targets += [f"{kind} {key}" for key in keys.iterator()]
+        targets += [f"{kind} {key}" for key in keys]
     words = [contact.email, *(talk.public_id for talk in found.talks), *_telling(contact)]
     return targets, [word for word in words if word]
 

@@ -7,7 +7,6 @@ from django.db.models import Count, Q, QuerySet
 
 from chatbot.conversations.models import Contact, Conversation, Message
 from chatbot.training import resting
-from chatbot.training.erasure import subject_of
 from chatbot.training.models import Erasure
 from finetune.models import Adapter, Dataset
 from finetune.tainting import Lineage
@@ -36,10 +35,6 @@ def named(text: str) -> QuerySet[Contact]:
     if text.isascii() and text.isdigit() and len(text) < 19:
         found |= Q(pk=int(text))
     return Contact.objects.filter(found).order_by("pk")
-
-
-def erasure_of(contact_id: int) -> Erasure | None:
-    return Erasure.objects.filter(subject=subject_of(contact_id)).first()
 
 
 @dataclass(frozen=True)

@@ -56,16 +56,24 @@ def known(*, contact_id: int) -> Erasure | None:
 
 @transaction.atomic
 def _begin(contact: Contact, by: str, reason: str) -> Erasure:
-    """The row that survives a kill; from here on the clock would finish it."""
-    if begun := known(contact_id=contact.pk):
-        return begun
+    """The row that survives a kill; from here on the clock would finish it.
+
+    One that was finished although the contact is there, as after a restored backup, begins anew. No lock on a row
+    that is under way: its steps hold that one first, and the contact after it.
+    """
     now = Contact.objects.select_for_update(of=("self",)).filter(pk=contact.pk).first()
+    begun = known(contact_id=contact.pk)
+    if begun is not None and (now is None or begun.finished_at is None):
+        return begun
     if now is None:
         raise ErasureRefused(_("There is no such customer any more."))
     wanted = {"asked_by": by[:150], "reason": _without_names(reason, now)[:200], "contact_number": now.pk}
-    begun, made = Erasure.objects.get_or_create(subject=subject_of(now.pk), defaults=wanted)
-    if made:
-        audit.record(actor=by, action="training.contact.erase", target=f"erasure {begun.pk}")
+    if begun is None:
+        begun = Erasure.objects.create(subject=subject_of(now.pk), **wanted)
+    else:
+        again = Erasure.objects.filter(pk=begun.pk, finished_at__isnull=False)
+        again.update(**wanted, at=timezone.now(), finished_at=None, work={})
+    audit.record(actor=by, action="training.contact.erase", target=f"erasure {begun.pk}")
     return begun
 
 

@@ -92,3 +92,26 @@ def test_people_read_counts_and_what_rests_on_it() -> None:
     assert "3  conversations.Message" in text
     assert "1 datasets rest on it" in text
     assert "until one that was trained without" in text
+
+
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_after_a_restored_backup_the_receipts_say_who_goes_again(forgotten: bool, tmp_path: Path) -> None:
+    gone, kept = factories.contact(name="Rosa"), factories.contact(name="Ben")
+    receipts = tmp_path / "receipts.json"
+    receipts.write_text(json.dumps([_run(gone.pk)]))
+    if forgotten:
+        Erasure.objects.all().delete()  # the backup is older than the receipt
+    Contact.objects.create(pk=gone.pk, inbox=kept.inbox, name="Rosa")
+    out = StringIO()
+    call_command("erase", "--again", str(receipts), "--json", stdout=out)
+    assert len(json.loads(out.getvalue())) == 1
+    assert list(Contact.objects.all()) == [kept]
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]x", "3", '{"subject_of": 3}', "[3]"])
+def test_a_file_without_receipts_erases_nobody(text: str, tmp_path: Path) -> None:
+    factories.contact()
+    (tmp_path / "file").write_text(text)
+    with pytest.raises(CommandError, match="holds no receipts"):
+        call_command("erase", "--again", str(tmp_path / "file"))
+    assert Contact.objects.count() == 1

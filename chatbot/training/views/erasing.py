@@ -14,6 +14,7 @@ from chatbot.conversations import rates
 from chatbot.conversations.models import Contact
 from chatbot.training import erased_selectors, page_selectors, parts
 from chatbot.training.erase_form import EraseForm
+from chatbot.training.erasure import subject_of
 from chatbot.training.models import Erasure
 from chatbot.training.pages import acted, by, show
 
@@ -35,9 +36,9 @@ def search(request: HttpRequest) -> HttpResponse:
 @require("contacts.erase")
 def confirm(request: HttpRequest, contact_id: int) -> HttpResponse:
     """GET shows what would go; POST with the words does it. A contact that was erased leads to its receipt."""
-    if begun := erased_selectors.erasure_of(contact_id):
-        return redirect("training:receipt", begun.pk)
-    contact = get_object_or_404(Contact.objects.select_related("inbox"), pk=contact_id)
+    contact = Contact.objects.select_related("inbox").filter(pk=contact_id).first()
+    if contact is None:
+        return redirect("training:receipt", get_object_or_404(Erasure, subject=subject_of(contact_id)).pk)
     form = EraseForm(request.POST or None, words=_("erase %(number)s") % {"number": contact.pk})
     if request.method == "POST" and form.is_valid():
         made = _erase(request, contact, form.cleaned_data["reason"])

@@ -1,6 +1,7 @@
 """manage.py erase: erases a customer from the command line, or says what would go. The receipt is the output."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -15,8 +16,10 @@ class Command(BaseCommand):
     help = "Erase a customer: messages, files, examples; what was trained on them is marked. Prints the receipt."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--contact", required=True, help="number (12 or number:12), e-mail address or the company's own key"
+        whom = parser.add_mutually_exclusive_group(required=True)
+        whom.add_argument("--contact", help="number (12 or number:12), e-mail address or the company's own key")
+        whom.add_argument(
+            "--again", type=Path, help="after a restored backup: a file with receipts, whose customers go"
         )
         parser.add_argument("--reason", default="", help="for the receipt; no names")
         parser.add_argument("--all", action="store_true", help="every contact that is found, not just a single one")
@@ -24,18 +27,23 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        named = str(options["contact"]).replace("\x00", "").strip()
-        found = list(erased_selectors.named(named))
-        if not found and (begun := _begun(named)):
-            done = [erasure.receipt(erasure.go_on(erasure=begun))]
+        many = options["all"] or options["again"] is not None
+        if options["again"] is not None:
+            done = [self._one(contact, options) for contact in _named_by(options["again"])]
         else:
-            self._check(found, every=options["all"])
-            done = [self._one(contact, options) for contact in found]
+            done = self._named(str(options["contact"]).replace("\x00", "").strip(), options)
         publishing.drain()
         if options["json"]:
-            self.stdout.write(json.dumps(done if options["all"] else done[0], ensure_ascii=False))
+            self.stdout.write(json.dumps(done if many else done[0], ensure_ascii=False))
         else:
             self.stdout.write("\n".join(_lines(one) for one in done))
+
+    def _named(self, named: str, options: dict[str, Any]) -> list[dict[str, Any]]:
+        found = list(erased_selectors.named(named))
+        if not found and (begun := _begun(named)):
+            return [erasure.receipt(erasure.go_on(erasure=begun))]
+        self._check(found, every=options["all"])
+        return [self._one(contact, options) for contact in found]
 
     def _check(self, found: list[Contact], *, every: bool) -> None:
         if not found:
@@ -54,6 +62,18 @@ class Command(BaseCommand):
         except erasure.ErasureRefused as refused:
             raise CommandError(str(refused)) from refused
         return erasure.receipt(made)
+
+
+def _named_by(file: Path) -> list[Contact]:
+    """Contacts whose subject stands in a file of receipts, one or a list: they were restored since."""
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        subjects = {str(one["subject"]) for one in (told if isinstance(told, list) else [told])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{file} holds no receipts: {error}") from error
+    keys = Contact.objects.order_by("pk").values_list("pk", flat=True)
+    found = [key for key in keys.iterator() if erasure.subject_of(key) in subjects]
+    return list(Contact.objects.filter(pk__in=found).order_by("pk"))
 
 
 def _begun(named: str) -> Erasure | None:
