@@ -39,6 +39,7 @@ def pseudonymise(*, targets: Collection[str], words: Collection[str], pseudonym:
     A target of `targets` is replaced as a whole; `words` wherever they stand as words of their own in target or detail.
     Who did what and when stays as it was, and so do the names of the detail's fields.
     """
+    words = [word for word in words if word]
     within = replacer(words, pseudonym)
     whole = frozenset(targets)
     changed = 0
