@@ -1,5 +1,6 @@
 """What the pages of erasing read: who is meant, how much would go, and how it stands with what was erased."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ from django.db.models import Count, Q, QuerySet
 
 from chatbot.conversations.models import Contact, Conversation, Message
 from chatbot.training import resting
+from chatbot.training.erasure_plan import PLAN
 from chatbot.training.models import Erasure
 from finetune.models import Adapter, Dataset
 from finetune.tainting import Lineage
@@ -78,8 +80,8 @@ def _also(contact: Contact) -> QuerySet[Contact]:
 class Told:
     """A receipt as the page shows it: what was counted then, and how it stands now."""
 
-    rows: tuple[tuple[str, int], ...]
-    counts: tuple[tuple[str, int], ...]
+    counts: tuple[tuple[str, Any], ...]
+    """Table, or kind of count, and number."""
     datasets: tuple[tuple[str, Dataset | None], ...]
     adapters: tuple[tuple[str, Adapter | None], ...]
     serving: bool
@@ -91,14 +93,20 @@ def told(erasure: Erasure) -> Told:
     datasets, adapters = _digests(kept, "datasets"), _digests(kept, "adapters")
     known = {one.digest: one for one in Dataset.objects.filter(digest__in=datasets)}
     served = {one.digest: one for one in Adapter.objects.filter(digest__in=adapters)}
-    rows = kept.get("rows")
     return Told(
-        rows=tuple(sorted(rows.items())) if isinstance(rows, dict) else (),
-        counts=tuple((name, kept[name]) for name in ("examples", "audit_lines", "emails") if kept.get(name)),
+        counts=tuple(_counts(kept)),
         datasets=tuple((digest, known.get(digest)) for digest in datasets),
         adapters=tuple((digest, served.get(digest)) for digest in adapters),
         serving=any(one.active for one in served.values()),
     )
+
+
+def _counts(kept: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Tables in the order of the plan, which begins with who and what was said; then what was changed or found."""
+    rows = kept["rows"] if isinstance(kept.get("rows"), dict) else {}
+    places = {label: place for place, label in enumerate(PLAN)}
+    yield from sorted(rows.items(), key=lambda row: places.get(row[0], len(places)))
+    yield from ((name, kept[name]) for name in ("examples", "audit_lines", "emails") if kept.get(name))
 
 
 def _digests(kept: dict[str, Any], name: str) -> list[str]:

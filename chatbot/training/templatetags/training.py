@@ -64,7 +64,7 @@ _TABLES: Final = {
     "conversations.Rating": gettext_noop("Ratings of messages"),
     "conversations.ConversationRating": gettext_noop("Ratings of conversations"),
     "conversations.Note": gettext_noop("Notes"),
-    "conversations.Mention": gettext_noop("Mentions"),
+    "conversations.Mention": gettext_noop("Mentions in notes"),
     "conversations.Activity": gettext_noop("Lines of the timeline"),
     "conversations.ReadMark": gettext_noop("Read marks"),
     "conversations.ReplyJob": gettext_noop("Answers under way or done"),
