@@ -11,6 +11,7 @@ threads.prepare_environment()
 
 import json  # noqa: E402
 import math  # noqa: E402
+import os  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -172,4 +173,5 @@ def _refuse(sentence: str) -> int:
 
 
 if __name__ == "__main__":
+    os.nice(5)  # customers are answered first
     sys.exit(main(sys.argv[1:]))
