@@ -253,6 +253,8 @@ GENERATOR_DTYPE = env.text("GENERATOR_DTYPE", choices=["", "float32", "bfloat16"
 GENERATOR_OPTIONS = env.numbers("GENERATOR_OPTIONS")
 ADAPTER_DIR = DATA_DIR / "adapters"
 DATASET_DIR = DATA_DIR / "datasets"
+TRAINING_DIR = DATA_DIR / "training"
+WANDB_PROJECT = env.text("WANDB_PROJECT")
 EVALUATION_DIR = DATA_DIR / "evaluations"
 EXAM_FILE = env.text("EXAM_FILE")
 GATE_LIMITS = env.numbers("GATE_LIMITS")
@@ -304,6 +306,7 @@ CELERY_BEAT_SCHEDULE = {
     "route-waiting": {"task": "chatbot.conversations.clock_tasks.route_waiting", "schedule": 10.0},
     "tell-queues": {"task": "chatbot.conversations.clock_tasks.tell_queues", "schedule": 15.0},
     "find-emails": {"task": "chatbot.conversations.mail.tasks.find", "schedule": 10.0},
+    "reclaim-trainings": {"task": "finetune.tasks.reclaim", "schedule": 30.0},
     "reconcile-evaluations": {"task": "finetune.tasks.reconcile_evaluations", "schedule": 15.0},
     "look-for-stale-examples": {"task": "chatbot.training.staleness.look_for_stale", "schedule": 300.0},
     "purge-visitors": {"task": "chatbot.widget.tasks.purge", "schedule": 86400.0},

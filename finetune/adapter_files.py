@@ -70,6 +70,11 @@ def inspect(folder: Path) -> AdapterFiles:
     )
 
 
+def inspect_weights(folder: Path) -> None:
+    """Whether the weights are whole, whatever else is in the folder (a checkpoint). Raises AdapterRefused."""
+    _read_shapes(folder / WEIGHTS)
+
+
 def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise AdapterRefused(f"The adapter folder has no {CONFIG}.")

@@ -3,45 +3,25 @@
 A folder is made beside its place and moved there whole; the row comes last. What is visible is complete.
 """
 
-import hashlib
 import json
 import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
 
-from finetune import requests, splitting
+from finetune import dataset_rows, splitting
+from finetune.dataset_rows import FORMAT, MANIFEST, SPLITS, DatasetRefused, DatasetRow, digest_of, sound
 from finetune.models import Dataset, DatasetExample, Example
-from finetune.records import GenerationRequest
+
+__all__ = ["LEAST", "DatasetRefused", "DatasetRow", "check", "freeze", "rows"]
 
 LEAST: Final = 10
 """Examples below which a held-out part says nothing."""
-SPLITS: Final = ("train", "held_out")
-MANIFEST: Final = "manifest.json"
-FORMAT: Final = 1
-
-
-class DatasetRefused(ValueError):
-    """The message is a sentence that says what to do."""
-
-
-@dataclass(frozen=True)
-class DatasetRow:
-    """One line of a dataset. `id` is the example's digest; `rejected` is empty but for preferences."""
-
-    id: str
-    request: GenerationRequest
-    answer: str
-    rejected: str
-    group: str
-    language: str
-    topic: str
 
 
 def freeze(*, name: str, kind: str = "supervised", by: str, held_out: float = 0.2) -> Dataset:
@@ -68,17 +48,12 @@ def freeze(*, name: str, kind: str = "supervised", by: str, held_out: float = 0.
 
 def rows(dataset: Dataset, split: str) -> list[DatasetRow]:
     """The lines of one side. Raises DatasetRefused for a folder that is gone or was changed."""
-    if split not in SPLITS:
-        raise DatasetRefused(f"There is no split {split!r}: {' and '.join(SPLITS)} are known.")
-    check(dataset)
-    lines = (Path(dataset.folder) / f"{split}.jsonl").read_text(encoding="utf-8").split("\n")
-    return [_parsed(json.loads(line)) for line in lines if line]
+    return dataset_rows.read(Path(dataset.folder), split, digest=dataset.digest)
 
 
 def check(dataset: Dataset) -> None:
     """Whether the files are what was frozen. Raises DatasetRefused."""
-    if not _sound(Path(dataset.folder), dataset.digest):
-        raise DatasetRefused(f"The files of dataset {dataset.digest[:12]} are gone or were changed: freeze it again.")
+    rows(dataset, "train")
 
 
 def _row(example: Example) -> splitting.Row:
@@ -92,24 +67,13 @@ def _line(example: Example) -> str:
     return json.dumps(data, ensure_ascii=False, sort_keys=True)
 
 
-def _parsed(data: dict[str, Any]) -> DatasetRow:
-    return DatasetRow(**{**data, "request": requests.from_json(data["request"])})
-
-
-def _digest(files: dict[str, bytes]) -> str:
-    whole = hashlib.sha256(f"dataset {FORMAT}\n".encode())
-    for name in sorted(files):
-        whole.update(f"{name} {hashlib.sha256(files[name]).hexdigest()}\n".encode())
-    return whole.hexdigest()
-
-
 def _write(name: str, kind: str, by: str, found: Sequence[Example], kept_out: frozenset[str]) -> Dataset:
     sides = {
         "train": [one for one in found if one.digest not in kept_out],
         "held_out": [one for one in found if one.digest in kept_out],
     }
     files = {split: "".join(f"{_line(one)}\n" for one in sides[split]).encode("utf-8", "replace") for split in SPLITS}
-    digest = _digest(files)
+    digest = digest_of(files)
     if known := Dataset.objects.filter(digest=digest).first():
         _kept(digest, files, known.manifest)  # again, where the files were lost or changed
         return known
@@ -134,7 +98,7 @@ def _kept(digest: str, files: dict[str, bytes], manifest: dict[str, Any]) -> Pat
     """The folder with just these files; one that is not what it should be is put aside first."""
     root = Path(settings.DATASET_DIR)
     target = root / digest
-    if _sound(target, digest):
+    if sound(target, digest):
         return target
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root, prefix=".new-") as made:
@@ -143,24 +107,14 @@ def _kept(digest: str, files: dict[str, bytes], manifest: dict[str, Any]) -> Pat
         for split, content in files.items():
             _store(new / f"{split}.jsonl", content)
         _store(new / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
-        if target.exists() and not _sound(target, digest):
+        if target.exists() and not sound(target, digest):
             target.rename(Path(made) / "broken")
         try:
             new.rename(target)
         except OSError:
-            if not _sound(target, digest):  # otherwise another process was first
+            if not sound(target, digest):  # otherwise another process was first
                 raise
     return target
-
-
-def _sound(folder: Path, digest: str) -> bool:
-    try:
-        kept = json.loads((folder / MANIFEST).read_bytes())
-        return bool(
-            kept["digest"] == digest == _digest({one: (folder / f"{one}.jsonl").read_bytes() for one in SPLITS})
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def _store(path: Path, content: bytes) -> None:

@@ -33,6 +33,7 @@ from transformers import (  # noqa: E402
 from transformers.trainer_callback import PrinterCallback  # noqa: E402
 from transformers.trainer_utils import get_last_checkpoint  # noqa: E402
 
+from finetune.starter import copying  # noqa: E402
 from finetune.starter.lessons import Course  # noqa: E402
 from finetune.starter.packing import row  # noqa: E402
 
@@ -118,7 +119,9 @@ def new_model(config: Pretraining, tokenizer: Any) -> Any:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return Qwen3ForCausalLM(shape)
+    model = Qwen3ForCausalLM(shape)
+    copying.initialise(model, seed=config.seed)
+    return model
 
 
 class Rows(Dataset[dict[str, Any]]):

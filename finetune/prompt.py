@@ -313,9 +313,13 @@ def estimate_tokens(text: str) -> int:
 
 def answer_ids(request: GenerationRequest, answer: str, tokenizer: Any, *, budget: int) -> tuple[list[int], list[int]]:
     """For training: the prompt exactly as served, and the answer's ids with the mark that ends the turn."""
-    prompt = render(request, tokenizer, budget=budget)
+    return list(render(request, tokenizer, budget=budget).token_ids), answer_part(answer, tokenizer)
+
+
+def answer_part(answer: str, tokenizer: Any) -> list[int]:
+    """The ids of an answer to learn: nothing in it counts as control, and the mark that ends the turn follows."""
     clean = neutralise(answer, control_tokens(tokenizer)).strip()
-    return list(prompt.token_ids), encode(tokenizer, clean + turn_end(tokenizer))
+    return encode(tokenizer, clean + turn_end(tokenizer))
 
 
 def turn_end(tokenizer: Any) -> str:

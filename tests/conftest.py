@@ -21,6 +21,9 @@ def _quick_and_separate(settings, tmp_path: Path) -> Iterator[None]:  # type: ig
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.INDEX_DIR = tmp_path / "indexes"
     settings.UPLOAD_DIR = tmp_path / "uploads"
+    settings.ADAPTER_DIR = tmp_path / "adapters"
+    settings.DATASET_DIR = tmp_path / "datasets"
+    settings.TRAINING_DIR = tmp_path / "training"
     cache.clear()
     yield
     cache.clear()

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from chatbot.training.models import Diagnosis, HarvestRule
-from finetune.models import Example
+from finetune.models import Dataset, Example, TrainingRun
 
 if TYPE_CHECKING:
     _RuleForm = forms.ModelForm[HarvestRule]
@@ -101,3 +101,44 @@ class FreezeForm(forms.Form):
         label=_("Share kept for the examination (%)"), min_value=5, max_value=50, initial=20,
         help_text=_("These examples are never trained on. One customer is never on both sides."),
     )  # fmt: skip
+
+
+class RunForm(forms.Form):
+    """An order of a training."""
+
+    dataset = forms.ModelChoiceField(
+        label=_("Dataset"), queryset=Dataset.objects.filter(tainted="").order_by("-pk"), empty_label=None
+    )
+    base_model = forms.CharField(
+        label=_("Base model"), max_length=300, help_text=_("A folder on the server or a name of the model hub.")
+    )
+    method = forms.ChoiceField(
+        label=_("Method"), choices=[("sft", _("Supervised (SFT)")), ("dpo", _("Preferences (DPO)"))]
+    )
+    rank = forms.TypedChoiceField(
+        label=_("Rank of the adapter"), coerce=int, choices=[(n, str(n)) for n in (4, 8, 16, 32, 64)], initial=16,
+        help_text=_("How much it can learn. 16 suits most."),
+    )  # fmt: skip
+    epochs = forms.IntegerField(label=_("Times through the data"), min_value=1, max_value=20, initial=2)
+    max_steps = forms.IntegerField(
+        label=_("Steps at most"), min_value=0, max_value=1_000_000, initial=0,
+        help_text=_("The budget. 0: as many as the data needs."),
+    )  # fmt: skip
+    batch = forms.IntegerField(label=_("Examples at once"), min_value=1, max_value=256, initial=4)
+    learning_rate = forms.FloatField(label=_("Learning rate"), min_value=1e-7, max_value=0.1, initial=2e-4)
+    max_tokens = forms.IntegerField(
+        label=_("Tokens of an example at most"), min_value=64, max_value=32768, initial=1024
+    )
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        dataset, method = said.get("dataset"), said.get("method")
+        if dataset and method and (method == TrainingRun.Method.DPO) != (dataset.kind == Example.Kind.PREFERENCE):
+            self.add_error(
+                "method", _("Preferences (DPO) need a dataset of better and worse answers; SFT one of answers.")
+            )
+        return said
+
+    def config(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in
+                ("method", "rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens")}  # fmt: skip

@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 
 from chatbot.training.models import Diagnosis, HarvestRule
 from chatbot.training.reviewing import interleaved
-from finetune.models import Dataset, Example
+from finetune.models import Dataset, Example, TrainingRun
 
 PAGE_SIZE: Final = 20
 
@@ -24,11 +24,15 @@ class Loop:
     tainted: int
     usable: int
     datasets: int
+    runs: int
+    running: int
+    failed: int
     fixes: int
 
 
 def loop() -> Loop:
     states = counts()
+    runs = dict(TrainingRun.objects.order_by().values_list("state").annotate(Count("pk")))
     return Loop(
         rules_on=HarvestRule.objects.filter(enabled=True).count(),
         pending=states.get("pending", 0),
@@ -37,18 +41,25 @@ def loop() -> Loop:
         tainted=states.get("tainted", 0),
         usable=Example.objects.filter(state="approved", stale=False).count(),
         datasets=Dataset.objects.filter(tainted="").count(),
+        runs=sum(runs.values()),
+        running=runs.get("queued", 0) + runs.get("running", 0),
+        failed=runs.get("failed", 0),
         fixes=Diagnosis.objects.filter(done_at=None).count(),
     )
 
 
 def next_step(now: Loop) -> str:
     """What a person does next: the code of a sentence."""
+    if now.running:
+        return "wait"
     if now.pending:
         return "review"
     if not now.rules_on and not now.approved:
         return "harvest"
     if now.usable and not now.datasets:
         return "freeze"
+    if now.datasets and not now.runs:
+        return "train"
     return "fixes" if now.fixes else "rest"
 
 

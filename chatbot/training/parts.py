@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from chatbot.conversations.models import Inbox, Message, Suggestion
-from finetune.models import Dataset, Example
+from finetune.models import Dataset, Example, TrainingRun
 
 
 def _part(name: str) -> Any:
@@ -55,3 +55,22 @@ def apply(*, diagnosis: Any, by: str) -> Any:
 def freeze(*, name: str, kind: str, held_out: float, by: str) -> Dataset:
     made: Dataset = _part("finetune.datasets").freeze(name=name, kind=kind, by=by, held_out=held_out)
     return made
+
+
+def training_config(**values: Any) -> Any:
+    return _part("finetune.training_config").TrainingConfig(**values)
+
+
+def estimate(*, dataset: Dataset, base_model: str, config: Any) -> Any:
+    """Refused where the training itself would be."""
+    _part("finetune.runs").check_order(dataset, base_model, config)
+    return _part("finetune.estimating").estimate(dataset=dataset, base_model=base_model, config=config)
+
+
+def order_run(*, dataset: Dataset, base_model: str, config: Any, by: str) -> TrainingRun:
+    run: TrainingRun = _part("finetune.runs").order(dataset=dataset, base_model=base_model, config=config, by=by)
+    return run
+
+
+def cancel_run(*, run: TrainingRun, by: str) -> Any:
+    return _part("finetune.runs").cancel(run=run, by=by)

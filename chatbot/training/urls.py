@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatbot.training.views import datasets, fixes, harvests, home, reviews
+from chatbot.training.views import datasets, fixes, harvests, home, reviews, runs
 
 app_name = "training"
 urlpatterns = [
@@ -23,4 +23,8 @@ urlpatterns = [
     path("fix/<int:diagnosis_id>/apply/", fixes.apply, name="apply_fix"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("datasets/<int:dataset_id>/", datasets.dataset, name="dataset"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/new/", runs.new, name="new_run"),
+    path("runs/<int:run_id>/", runs.run, name="run"),
+    path("runs/<int:run_id>/cancel/", runs.cancel, name="cancel_run"),
 ]

@@ -1,4 +1,4 @@
-"""Text to pre-train on: drills that teach copying, then pages with several questions, then conversations as served.
+"""Text to pre-train on: echoes and drills that teach copying, then pages with questions, then conversations as served.
 
 A lesson is a list of (text, weight): answers weigh 1, what they are copied from little, because invented names cannot be
 foreseen. Pure and seeded: lesson i of a course is always the same, so that a course can be resumed anywhere.
@@ -15,7 +15,17 @@ from finetune.starter.slots import han, word
 Piece = tuple[str, float]
 
 CONTEXT_WEIGHT: Final = 0.1
+ECHOES_LATER: Final = 0.02
+LONGEST_ECHO: Final = 200
 USER, ASSISTANT, END = "<|im_start|>user\n", "<|im_start|>assistant\n", "<|im_end|>\n"
+
+
+@dataclass(frozen=True)
+class Echo:
+    """`length` random tokens, then the same ones again: practice for the heads that copy (`starter.copying`)."""
+
+    seed: str
+    length: int
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,8 @@ class Course:
 
     seed: int = 0
     companies: int = 200_000
-    drills_until: float = 0.15
+    echoes_until: float = 0.04
+    drills_until: float = 0.18
     one_page_until: float = 0.35
     pages_until: float = 0.7
 
@@ -32,9 +43,12 @@ class Course:
         return "en" if chance.random() < 0.6 else "zh"
 
 
-def lesson(course: Course, number: int, progress: float) -> list[Piece] | StarterExample:
+def lesson(course: Course, number: int, progress: float) -> Echo | list[Piece] | StarterExample:
     """Pieces of text, or (in the last part of a course) an example to render exactly as it will be served."""
     chance = random.Random(f"{course.seed} lesson {number}")
+    if progress < course.echoes_until or chance.random() < ECHOES_LATER:
+        longest = 32 if progress < course.echoes_until / 2 else LONGEST_ECHO
+        return Echo(f"{course.seed} echo {number}", chance.randint(8, longest))
     if progress < course.drills_until or chance.random() < 0.04:
         return drill(chance, course.language(chance))
     if progress < course.one_page_until:

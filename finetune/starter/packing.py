@@ -3,13 +3,14 @@
 Row i of a course is always the same, whatever was asked before: training that stopped goes on where it was.
 """
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from finetune import prompt
 from finetune.starter.examples import StarterExample
-from finetune.starter.lessons import CONTEXT_WEIGHT, Course, Piece, lesson
+from finetune.starter.lessons import CONTEXT_WEIGHT, Course, Echo, Piece, lesson
 
 LESSONS_PER_ROW: Final = 1000
 """Lesson numbers set aside for a row; a row of 4,096 tokens holds some forty."""
@@ -24,8 +25,12 @@ class Row:
     positions: list[int]
 
 
-def tokenize(taught: Sequence[Piece] | StarterExample, tokenizer: Any, *, length: int) -> tuple[list[int], list[float]]:
+def tokenize(
+    taught: Echo | Sequence[Piece] | StarterExample, tokenizer: Any, *, length: int
+) -> tuple[list[int], list[float]]:
     """Ids and weights of one lesson. What does not fit into `length` tokens comes back empty."""
+    if isinstance(taught, Echo):
+        return _echo(taught, tokenizer, length)
     if isinstance(taught, StarterExample):
         try:
             asked, answered = prompt.answer_ids(taught.request, taught.answer, tokenizer, budget=length - 64)
@@ -41,6 +46,14 @@ def tokenize(taught: Sequence[Piece] | StarterExample, tokenizer: Any, *, length
         ids += piece
         weights += [weight] * len(piece)
     return ids, weights
+
+
+def _echo(taught: Echo, tokenizer: Any, length: int) -> tuple[list[int], list[float]]:
+    special = set(tokenizer.all_special_ids)
+    known = [token for token in range(len(tokenizer)) if token not in special]
+    ids = random.Random(taught.seed).choices(known, k=min(taught.length, length // 2))
+    # The first token of the second half cannot be foreseen.
+    return ids + ids, [0.0] * (len(ids) + 1) + [1.0] * (len(ids) - 1)
 
 
 def row(

@@ -2,7 +2,7 @@
 
 from finetune import prompt
 from finetune.starter.examples import StarterExample
-from finetune.starter.lessons import Course, lesson
+from finetune.starter.lessons import Course, Echo, lesson
 
 LESSONS = 6000
 SIGNS = "àâäçéèêëîïôöùûüñßøåæœ¿¡“”‘’–—…€£¥°²½×·•→👟🙂👍 ，。？！：；（）「」《》、【】"
@@ -14,6 +14,8 @@ def sample_text(seed: int) -> list[str]:
     texts = [SIGNS] * 20
     for number in range(LESSONS):
         taught = lesson(course, number, progress=(number % 100) / 100)
+        if isinstance(taught, Echo):
+            continue  # no text
         if isinstance(taught, StarterExample):
             messages = prompt.messages_for(taught.request)
             texts.append("\n".join([*(one["content"] for one in messages), taught.answer]))

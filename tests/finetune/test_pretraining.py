@@ -103,6 +103,13 @@ def test_a_row_is_full_of_whole_lessons_and_the_rest_weighs_nothing(tokenizer: A
     assert set(made.weights[starts[-1] :]) <= {0.0, lessons.CONTEXT_WEIGHT, 1.0}
 
 
+def test_an_echo_repeats_its_first_half_and_weighs_what_can_be_foreseen(tokenizer: Any) -> None:
+    ids, weights = packing.tokenize(lessons.Echo("a", 12), tokenizer, length=512)
+    assert ids[:12] == ids[12:] and not set(ids) & set(tokenizer.all_special_ids)
+    assert weights == [0.0] * 13 + [1.0] * 11
+    assert packing.tokenize(lessons.Echo("a", 12), tokenizer, length=16)[0] == (ids[:8] + ids[:8])
+
+
 def test_an_example_is_rendered_exactly_as_it_will_be_served(tokenizer: Any) -> None:
     from finetune import prompt
     from finetune.starter.examples import StarterExample

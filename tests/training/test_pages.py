@@ -16,7 +16,7 @@ from chatbot.accounts.models import AuditEntry
 from chatbot.conversations.models import Message
 from chatbot.training import page_work, parts
 from chatbot.training.models import Diagnosis, HarvestRule
-from finetune.models import Dataset, Example
+from finetune.models import Dataset, Example, TrainingRun
 from tests import factories
 from tests.knowledge.conftest import client_of
 
@@ -45,11 +45,15 @@ RULES: Final = {
     "training:apply_fix": (NOBODY, ADMIN),
     "training:datasets": (READERS, ADMIN),
     "training:dataset": (READERS, NOBODY),
+    "training:runs": (READERS, NOBODY),
+    "training:new_run": (ADMIN, ADMIN),
+    "training:run": (READERS, NOBODY),
+    "training:cancel_run": (NOBODY, ADMIN),
 }
 ROWS: Final = {
     "harvest_rule": "inbox", "harvested": "token", "example": "example", "edit_example": "example",
     "fix_work": "token", "diagnosis": "diagnosis", "overrule": "diagnosis", "apply_fix": "diagnosis",
-    "dataset": "dataset",
+    "dataset": "dataset", "run": "run", "cancel_run": "run",
 }  # fmt: skip
 
 
@@ -83,13 +87,17 @@ def rows() -> SimpleNamespace:
         evidence={"with_passage": HOSTILE}, article=HOSTILE)  # fmt: skip
     manifest = {"counts": {"train": 8}, "topics": {HOSTILE: 3}, "leak_report": {"groups_across_splits": 0}}
     dataset = Dataset.objects.create(digest="d" * 64, name=HOSTILE, folder="", manifest=manifest)
-    return SimpleNamespace(inbox=contact.inbox, example=example, diagnosis=diagnosis, dataset=dataset)
+    run = TrainingRun.objects.create(dataset=dataset, base_model=HOSTILE, state="running", verdict=HOSTILE,
+        progress={"step": 2, "steps": 4, "loss": 1.25}, config={"rank": 8})  # fmt: skip
+    return SimpleNamespace(inbox=contact.inbox, example=example, diagnosis=diagnosis, dataset=dataset, run=run)
 
 
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch, rows: SimpleNamespace) -> _Services:
     fake = _Services()
-    for name, answer in {"review": [1], "overrule": None, "apply": None, "freeze": rows.dataset}.items():
+    answers = {"review": [1], "overrule": None, "apply": None, "freeze": rows.dataset, "order_run": rows.run,
+               "cancel_run": True, "estimate": None}  # fmt: skip
+    for name, answer in answers.items():
         monkeypatch.setattr(parts, name, fake.named(name, answer))
     monkeypatch.setattr(page_work, "start", fake.named("start", "a-token"))
     return fake
@@ -107,6 +115,18 @@ def _form(name: str, rows: SimpleNamespace) -> dict[str, Any]:
         "training:decide": {"example": [rows.example.pk], "action": "approve"},
         "training:fix": {"question": "Worn shoes?", "wanted": "Thirty days."},
         "training:overrule": {"route": "knowledge"},
+        "training:new_run": {
+            "dataset": rows.dataset.pk,
+            "base_model": "m",
+            "method": "sft",
+            "rank": 8,
+            "epochs": 1,
+            "max_steps": 0,
+            "batch": 1,
+            "learning_rate": 1e-4,
+            "max_tokens": 512,
+            "do": "start",
+        },
         "training:datasets": {"name": "First", "kind": "supervised", "held_out": 20},
     }
     return forms.get(name, {})
@@ -148,6 +168,7 @@ def test_every_change_leaves_a_line_in_the_audit_log(
 ) -> None:
     monkeypatch.setattr(page_work, "start", lambda *_args, **_kwargs: "a-token")
     monkeypatch.setattr(parts, "freeze", lambda **_wishes: rows.dataset)
+    monkeypatch.setattr(parts, "order_run", lambda **_wishes: rows.run)
     client_of("admin").post(_address(name, rows), _form(name, rows))
     assert AuditEntry.objects.filter(action__startswith="training.").count() == 1
 
@@ -256,3 +277,28 @@ def test_too_few_examples_are_said_on_the_page() -> None:
     answer = client_of("admin").post(reverse("training:datasets"), form)
     assert answer.status_code == 400
     assert "too few" in answer.content.decode()
+
+
+def test_a_training_is_estimated_before_it_starts_and_what_cannot_start_is_said(
+    rows: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = _form("training:new_run", rows) | {"do": "estimate"}
+    said = client_of("admin").post(reverse("training:new_run"), form).content.decode()
+    assert "are gone or were changed" in said and "Start the training" not in said
+    monkeypatch.setattr("finetune.runs.check_order", lambda *_args: None)
+    said = client_of("admin").post(reverse("training:new_run"), form).content.decode()
+    assert "Start the training" in said and "not on this machine yet" in said
+    assert TrainingRun.objects.count() == 1
+
+
+def test_a_running_training_shows_its_curve_and_asks_again_while_it_runs(rows: SimpleNamespace, tmp_path: Any) -> None:
+    from finetune import training_folder
+
+    for step in range(1, 4):
+        training_folder.add_progress(tmp_path, {"step": step, "steps": 4, "loss": 3.0 - step})
+    (tmp_path / "log.txt").write_text(f"Loading\n{HOSTILE}\n")
+    TrainingRun.objects.update(folder=str(tmp_path))
+    page = client_of("analyst").get(reverse("training:run", args=[rows.run.pk])).content.decode()
+    assert "<polyline" in page and "every 2s" in page and HOSTILE not in page
+    TrainingRun.objects.update(state="done")
+    assert "every 2s" not in client_of("analyst").get(reverse("training:run", args=[rows.run.pk])).content.decode()

@@ -1,0 +1,279 @@
+"""One training, as a process of its own: `python -m finetune.train FOLDER`. HEAVY: imports torch, peft and trl.
+
+It reads order.json, goes on from the last sound checkpoint, and ends in exactly one result.json; the adapter stands in
+its place whole before that. Told to stop (SIGTERM, or its worker is gone) it keeps a checkpoint and ends with STOPPED.
+"""
+
+from finetune import threads
+
+threads.prepare_environment()
+
+import logging  # noqa: E402
+import os  # noqa: E402
+import shutil  # noqa: E402
+import sys  # noqa: E402
+import tempfile  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from dataclasses import replace  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any, Final  # noqa: E402
+
+from finetune import adapter_files, training_folder, training_rows  # noqa: E402
+from finetune.adapter_files import AdapterRefused  # noqa: E402
+from finetune.base_model import LoadedModel, LoadError, load  # noqa: E402
+from finetune.dataset_rows import DatasetRefused, read  # noqa: E402
+from finetune.memory import is_out_of_memory  # noqa: E402
+from finetune.training_config import TrainingConfig, TrainingRefused, steps  # noqa: E402
+from finetune.training_folder import STOPPED, FolderBusy, TrainingOrder, TrainingResult  # noqa: E402
+
+logger = logging.getLogger(__name__)
+
+NICENESS: Final = 10
+"""Customers' answers come first."""
+LOCK_SECONDS: Final = 120.0
+"""A predecessor whose worker was killed notices it within one step, and writes a checkpoint first."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    folder = Path((arguments if arguments is not None else sys.argv[1:])[0])
+    os.nice(NICENESS)
+    if (command := _several_gpus(folder)) is not None:
+        os.execv(command[0], command)  # noqa: S606 - our own interpreter
+    if _rank():  # of several processes only the first one speaks and writes
+        return 0 if _carry_out(folder).state != "failed" else 1
+    try:
+        with training_folder.alone(folder, wait_seconds=LOCK_SECONDS):
+            if training_folder.read_result(folder) is not None:
+                return 0
+            result = _carry_out(folder)
+            training_folder.write_result(folder, result)
+            logger.info("%s: %s", result.state, result.verdict)
+            return 0
+    except (FolderBusy, _Stopped) as stopped:
+        logger.info("Stopped: %s", stopped)
+        return STOPPED
+
+
+class _Stopped(RuntimeError):
+    """Told to stop; a checkpoint is kept."""
+
+
+def _rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", "0") or 0)
+
+
+def _several_gpus(folder: Path) -> list[str] | None:
+    """The same command through `accelerate launch`, where there is more than one GPU and it is not used yet."""
+    import torch
+
+    if "LOCAL_RANK" in os.environ or torch.cuda.device_count() < 2:
+        return None
+    count = str(torch.cuda.device_count())
+    launch = ["-m", "accelerate.commands.launch", "--num_processes", count, "-m", "finetune.train", str(folder)]
+    return [sys.executable, *launch]
+
+
+def _carry_out(folder: Path) -> TrainingResult:
+    """Every way to end but being stopped is a result with a sentence."""
+    try:
+        return train(folder, training_folder.read_order(folder))
+    except _Stopped:
+        raise
+    except (TrainingRefused, DatasetRefused, LoadError, AdapterRefused) as refused:
+        return TrainingResult("failed", str(refused))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        logger.exception("The training failed.")
+        return TrainingResult("failed", verdict_on(error))
+
+
+def verdict_on(error: BaseException) -> str:
+    """A sentence for an error that nobody foresaw in this place."""
+    if is_out_of_memory(error):
+        return (
+            "The memory was not enough. Take fewer examples at once, fewer tokens per example, a smaller rank or a "
+            "smaller base model."
+        )
+    if (isinstance(error, OSError) and error.errno == 28) or "no space left" in str(error).lower():
+        return "The disk is full. Free some space, then order the training again."
+    line = (str(error).strip().splitlines() or [""])[0][:200]
+    return f"The training failed ({type(error).__name__}{': ' + line if line else ''}). Its log says more."
+
+
+def train(folder: Path, order: TrainingOrder) -> TrainingResult:
+    """Train and leave `folder`/adapter. Raises what `_carry_out` puts into words."""
+    import torch
+    from transformers import set_seed
+
+    config, started = order.config, time.monotonic()
+    set_seed(config.seed)
+    base = _base(order)
+    torch.set_num_threads(threads.model_threads())
+    learnt, examined = _rows(order, base)
+    trainer, watch = _trainer(folder, order, base, learnt, examined)
+    _go(trainer, folder)
+    if watch.verdict:
+        return TrainingResult("failed", watch.verdict)
+    if watch.stopped == "cancel":
+        return TrainingResult("cancelled", "The training was cancelled. What it had learnt is not used.")
+    if watch.stopped:
+        raise _Stopped(watch.stopped)
+    if trainer.is_world_process_zero():
+        _save(trainer.model, folder, order)
+    figures = {
+        "examples": len(learnt.rows),
+        "left_out": learnt.left_out,
+        "steps": int(trainer.state.global_step),
+        "seconds": round(time.monotonic() - started, 1),
+        "trained_parameters": sum(one.numel() for one in trainer.model.parameters() if one.requires_grad),
+        "loss": watch.newest.get("loss"),
+        "held_out_loss": watch.newest.get("held_out_loss"),
+        "tokens_per_second": watch.newest.get("tokens_per_second"),
+    }
+    return TrainingResult("done", "The adapter is trained.", figures)
+
+
+def _base(order: TrainingOrder) -> LoadedModel:
+    if order.config.quantized:
+        return _quantized(order)
+    # Where a CPU computes with 16 bits it still trains no faster with them (measured), and less exactly.
+    base = load(order.base_model, device=order.device)
+    if base.device.type == "cpu":
+        base.model.float()
+    return base
+
+
+def _quantized(order: TrainingOrder) -> LoadedModel:
+    """The base in 4 bits (QLoRA, Dettmers et al. 2023). Raises TrainingRefused where that cannot be."""
+    import importlib.util
+
+    import torch
+
+    if not torch.cuda.is_available() or importlib.util.find_spec("bitsandbytes") is None:
+        raise TrainingRefused("QLoRA needs a GPU and the package bitsandbytes: install it, or train without QLoRA.")
+    from peft import prepare_model_for_kbit_training
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    plain = load(order.base_model, device="cpu")
+    settings: Any = BitsAndBytesConfig
+    quantization = settings(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        plain.folder,
+        quantization_config=quantization,
+        use_safetensors=True,
+        trust_remote_code=False,
+        device_map={"": _rank()},
+    )
+    prepare: Any = prepare_model_for_kbit_training
+    return replace(plain, model=prepare(model), device=torch.device("cuda", _rank()))
+
+
+def _rows(order: TrainingOrder, base: LoadedModel) -> tuple[training_rows.Tokenized, training_rows.Tokenized]:
+    """What is learnt, and the held-out rows. Raises TrainingRefused when nothing fits."""
+    config = order.config
+    tokens = min(config.max_tokens, base.positions)
+    made = training_rows.preferences if config.method == "dpo" else training_rows.supervised
+    sides = [
+        made(read(Path(order.dataset_folder), split, digest=order.dataset_digest), base.tokenizer, max_tokens=tokens)
+        for split in ("train", "held_out")
+    ]
+    if not sides[0].rows:
+        raise TrainingRefused(
+            f"No example fits into {tokens} tokens"
+            + (", or no rejected answer differs from the chosen one" if config.method == "dpo" else "")
+            + ". Allow more tokens per example, or choose another dataset."
+        )
+    return sides[0], sides[1]
+
+
+def _trainer(
+    folder: Path,
+    order: TrainingOrder,
+    base: LoadedModel,
+    learnt: training_rows.Tokenized,
+    examined: training_rows.Tokenized,
+) -> tuple[Any, Any]:
+    from datasets import Dataset
+    from peft import LoraConfig
+
+    from finetune import trainers
+    from finetune.training_watch import Watch
+
+    config = order.config
+    lora = LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha or 2 * config.rank,
+        lora_dropout=config.dropout,
+        target_modules=list(config.targets) or "all-linear",
+        task_type="CAUSAL_LM",
+    )
+    watch = Watch(folder, whole=steps(config, len(learnt.rows)))
+    try:
+        trainer = trainers.make(
+            folder=folder,
+            order=order,
+            base=base,
+            lora=lora,
+            rows=Dataset.from_list(learnt.rows),
+            held_out=Dataset.from_list(examined.rows) if examined.rows else None,
+            watch=watch,
+        )
+    except ValueError as error:
+        if "target modules" in str(error).lower():
+            raise TrainingRefused(
+                f"The base model has no layers named {', '.join(config.targets)}. Leave the targets empty, or name "
+                "layers such as q_proj and v_proj."
+            ) from error
+        raise
+    return trainer, watch
+
+
+def _go(trainer: Any, folder: Path) -> None:
+    """From the newest checkpoint that can be read, or from the start: a process may be killed while it writes one."""
+    places = sorted((folder / "checkpoints").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    while places:
+        newest = places.pop()
+        if _readable(newest):
+            logger.info("Going on from %s.", newest.name)
+            trainer.train(resume_from_checkpoint=str(newest))
+            return
+        logger.warning("%s is damaged and is left out.", newest.name)
+        shutil.rmtree(newest, ignore_errors=True)
+    trainer.train()
+
+
+def _readable(checkpoint: Path) -> bool:
+    import torch
+
+    try:
+        adapter_files.inspect_weights(checkpoint)
+        for name in ("optimizer.pt", "scheduler.pt"):
+            torch.load(checkpoint / name, map_location="cpu", weights_only=True)
+        return (checkpoint / "trainer_state.json").stat().st_size > 0
+    except Exception as error:  # noqa: BLE001 - torch raises what it likes about a torn file
+        logger.debug("%s: %s", checkpoint, error)
+        return False
+
+
+def _save(model: Any, folder: Path, order: TrainingOrder) -> None:
+    target = folder / "adapter"
+    shutil.rmtree(target, ignore_errors=True)
+    made = Path(tempfile.mkdtemp(dir=folder, prefix=".new-"))
+    try:
+        model.peft_config["default"].base_model_name_or_path = order.base_model
+        model.save_pretrained(made, safe_serialization=True)
+        (made / "README.md").unlink(missing_ok=True)
+        adapter_files.inspect(made)
+        made.rename(target)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+
+
+__all__ = ["TrainingConfig", "main", "train", "verdict_on"]
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""What a training is asked to do: a frozen record that round-trips to JSON, with the limits it must keep. Pure."""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final, Literal, cast
+
+VERSION: Final = 1
+Method = Literal["sft", "dpo"]
+
+
+class TrainingRefused(ValueError):
+    """The order cannot be carried out; the message is a sentence that says what to change."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """LoRA by TRL. `max_steps` 0 means as many as the epochs need; sizes are in tokens or examples as they say."""
+
+    method: Method = "sft"
+    rank: int = 16
+    alpha: int = 0
+    """0: twice the rank."""
+    dropout: float = 0.05
+    targets: tuple[str, ...] = ()
+    """Names of the layers that get an adapter; empty: every linear layer but the head."""
+    quantized: bool = False
+    """QLoRA: the base in 4 bits. Needs a GPU and bitsandbytes."""
+    epochs: int = 3
+    max_steps: int = 0
+    batch: int = 4
+    accumulate: int = 1
+    """Batches that make one step."""
+    learning_rate: float = 2e-4
+    max_tokens: int = 1024
+    """Of prompt and answer together; passages are shortened to fit, as they are when an answer is served."""
+    packing: bool = False
+    beta: float = 0.1
+    """DPO alone: how far the policy may go from where it began."""
+    checkpoint_steps: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises TrainingRefused."""
+        if self.method not in ("sft", "dpo"):
+            raise TrainingRefused(f"There is no method {self.method!r}: sft and dpo are known.")
+        for name, (least, most) in _LIMITS.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise TrainingRefused(f"{name} must be a number.")
+            if not least <= value <= most:
+                raise TrainingRefused(f"{name} must be between {least:g} and {most:g}; it is {value:g}.")
+            if name not in _REAL and value != int(value):
+                raise TrainingRefused(f"{name} must be a whole number.")
+        if self.packing and self.method == "dpo":
+            raise TrainingRefused("Packing is for supervised training; leave it off for DPO.")
+
+    def to_json(self) -> dict[str, Any]:
+        return {"version": VERSION, **asdict(self), "targets": list(self.targets)}
+
+
+_REAL: Final = ("dropout", "learning_rate", "beta")
+_LIMITS: Final[dict[str, tuple[float, float]]] = {
+    "rank": (1, 256),
+    "alpha": (0, 1024),
+    "dropout": (0.0, 0.5),
+    "epochs": (1, 100),
+    "max_steps": (0, 1_000_000),
+    "batch": (1, 256),
+    "accumulate": (1, 256),
+    "learning_rate": (1e-7, 0.1),
+    "max_tokens": (64, 32768),
+    "beta": (0.001, 10.0),
+    "checkpoint_steps": (1, 100_000),
+    "seed": (0, 2**31 - 1),
+}
+
+
+def from_json(data: dict[str, Any]) -> TrainingConfig:
+    """Raises TrainingRefused for anything `to_json` of this version would not write."""
+    if data.get("version") != VERSION:
+        raise TrainingRefused(f"This configuration has version {data.get('version')!r}; {VERSION} is understood.")
+    known = {field.name for field in fields(TrainingConfig)}
+    if unknown := sorted(set(data) - known - {"version"}):
+        raise TrainingRefused(f"Unknown settings of a training: {', '.join(unknown)}.")
+    values = {name: value for name, value in data.items() if name != "version"}
+    values["targets"] = tuple(str(one) for one in values.get("targets") or ())
+    return TrainingConfig(**cast(Any, values))
+
+
+def steps(config: TrainingConfig, examples: int) -> int:
+    """Optimiser steps that the budget gives, at least 1."""
+    if config.max_steps:
+        return config.max_steps
+    batches = math.ceil(examples / config.batch)
+    return max(1, math.ceil(batches / config.accumulate) * config.epochs)
