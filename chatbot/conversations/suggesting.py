@@ -112,6 +112,7 @@ def _context(claim: Claim) -> "AnswerContext":
         collections=frozenset(inbox.collections) or None,
         asker=Asker(inbox.pk, canned_selectors.values(conversation=conversation)),
         wish=claim.suggestion.hint,
+        key=replying.trial_key(conversation.pk),
     )
 
 
