@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chatbot import env, mail_settings
 from chatbot.training.live_deciding import Limits
-from finetune import threads
+from finetune import gate, threads
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.folder("DATA_DIR", BASE_DIR / "var")
@@ -261,6 +261,13 @@ ADAPTER_DIR = DATA_DIR / "adapters"
 DATASET_DIR = DATA_DIR / "datasets"
 TRAINING_DIR = DATA_DIR / "training"
 WANDB_PROJECT = env.text("WANDB_PROJECT")
+EVALUATION_DIR = DATA_DIR / "evaluations"
+EXAM_FILE = env.text("EXAM_FILE")
+GATE_LIMITS = env.numbers("GATE_LIMITS")
+try:
+    gate.Limits.of(GATE_LIMITS)
+except ValueError as error:
+    raise ImproperlyConfigured(f"GATE_LIMITS cannot be used: {error}") from error
 OPENAI_BASE_URL = env.url("OPENAI_BASE_URL", schemes=["http", "https"])
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")
 
@@ -308,6 +315,7 @@ CELERY_BEAT_SCHEDULE = {
     "find-emails": {"task": "chatbot.conversations.mail.tasks.find", "schedule": 10.0},
     "reclaim-trainings": {"task": "finetune.tasks.reclaim", "schedule": 30.0},
     "watch-canary": {"task": "chatbot.training.live_figures.watch", "schedule": 60.0},
+    "reconcile-evaluations": {"task": "finetune.tasks.reconcile_evaluations", "schedule": 15.0},
     "look-for-stale-examples": {"task": "chatbot.training.staleness.look_for_stale", "schedule": 300.0},
     "purge-visitors": {"task": "chatbot.widget.tasks.purge", "schedule": 86400.0},
 }

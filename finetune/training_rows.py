@@ -6,13 +6,18 @@ from typing import Any
 
 from finetune import prompt
 from finetune.dataset_rows import DatasetRow
+from finetune.support import citation_marks
 
 IGNORED = -100
 
 
 @dataclass(frozen=True)
 class Tokenized:
-    """`rows` as the trainer wants them; `left_out` counts examples whose question alone is past the budget."""
+    """`rows` as the trainer wants them; `left_out` counts examples that cannot be shown whole enough.
+
+    Either the question alone is past the budget, or a passage that the answer cites had to be dropped: learning to cite
+    what was not shown is learning to invent.
+    """
 
     rows: list[dict[str, list[int]]]
     left_out: int = 0
@@ -42,6 +47,8 @@ def preferences(rows: Sequence[DatasetRow], tokenizer: Any, *, max_tokens: int) 
 
 def _asked(row: DatasetRow, tokenizer: Any, budget: int) -> list[int] | None:
     try:
-        return list(prompt.render(row.request, tokenizer, budget=budget).token_ids)
+        made = prompt.render(row.request, tokenizer, budget=budget)
     except prompt.PromptTooLong:
         return None
+    gone = {*made.dropped.passages, *made.dropped.trimmed}
+    return None if gone & set(citation_marks(row.answer)) else list(made.token_ids)
