@@ -83,6 +83,18 @@ def _engine_batching(report: Report) -> Lines:
     yield what, f"{rates} = {report['ratio']}", ">= 4"
 
 
+def _training_rate(report: Report) -> Lines:
+    rates = f"{report['parley_tokens_per_second']} / {report['trl_tokens_per_second']}"
+    yield "training tokens per second against bare TRL", f"{rates} = {report['ratio']}", ">= 0.97"
+
+
+def _adapter_swap(report: Report) -> Lines:
+    swap, what = report["swap_seconds"], f"{report['customers']} customers"
+    yield f"adapter swap under load, p50 / p95 ({what})", f"{swap['p50']} / {swap['p95']} s", "< 1 s"
+    yield "turns dropped by swaps", f"{report['dropped']} of {report['answers']}", "0"
+    yield "adapter's share of an answer's time", f"{report['adapters_share_of_latency']}", ""
+
+
 BENCHMARKS: Final = (
     Benchmark("end_to_end", _end_to_end, quick=("--turns", "2", "--dials", "500/40/100")),
     Benchmark("idle_sockets", _idle_sockets, quick=("--sockets", "300")),
@@ -90,6 +102,8 @@ BENCHMARKS: Final = (
     Benchmark("search_latency", _search_latency, quick=("--sizes", "10000")),
     Benchmark("indexing_rate", _indexing_rate, quick=("--rounds", "1", "--documents", "40")),
     Benchmark("engine_batching", _engine_batching, quick=("--repeats", "1", "--tokens", "32")),
+    Benchmark("training_rate", _training_rate, quick=("--rounds", "1", "--steps", "8")),
+    Benchmark("adapter_swap", _adapter_swap, quick=("--swaps", "3")),
 )
 
 

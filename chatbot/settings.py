@@ -13,7 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from chatbot import env, mail_settings
-from finetune import threads
+from chatbot.training.live_deciding import Limits
+from finetune import gate, threads
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.folder("DATA_DIR", BASE_DIR / "var")
@@ -251,10 +252,22 @@ GENERATOR_BATCH = env.integer("GENERATOR_BATCH", 16, minimum=1, maximum=1024)
 GENERATOR_DEVICE = env.text("GENERATOR_DEVICE")
 GENERATOR_DTYPE = env.text("GENERATOR_DTYPE", choices=["", "float32", "bfloat16", "float16"])
 GENERATOR_OPTIONS = env.numbers("GENERATOR_OPTIONS")
+CANARY_LIMITS = env.numbers("CANARY_LIMITS")
+try:
+    Limits.of(CANARY_LIMITS)
+except ValueError as _error:
+    raise ImproperlyConfigured(f"CANARY_LIMITS cannot be used: {_error}") from _error
 ADAPTER_DIR = DATA_DIR / "adapters"
 DATASET_DIR = DATA_DIR / "datasets"
 TRAINING_DIR = DATA_DIR / "training"
 WANDB_PROJECT = env.text("WANDB_PROJECT")
+EVALUATION_DIR = DATA_DIR / "evaluations"
+EXAM_FILE = env.text("EXAM_FILE")
+GATE_LIMITS = env.numbers("GATE_LIMITS")
+try:
+    gate.Limits.of(GATE_LIMITS)
+except ValueError as error:
+    raise ImproperlyConfigured(f"GATE_LIMITS cannot be used: {error}") from error
 OPENAI_BASE_URL = env.url("OPENAI_BASE_URL", schemes=["http", "https"])
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")
 
@@ -272,6 +285,7 @@ CELERY_TASK_ROUTES = {
     "retrieval.tasks.*": {"queue": "index"},
     "chatbot.knowledge.tasks.*": {"queue": "index"},
     "chatbot.training.staleness.*": {"queue": "index"},
+    "chatbot.training.live_figures.*": {"queue": "index"},
     "finetune.tasks.*": {"queue": "training"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -301,6 +315,8 @@ CELERY_BEAT_SCHEDULE = {
     "find-emails": {"task": "chatbot.conversations.mail.tasks.find", "schedule": 10.0},
     "reclaim-trainings": {"task": "finetune.tasks.reclaim", "schedule": 30.0},
     "finish-erasures": {"task": "chatbot.training.tasks.finish_erasures", "schedule": 60.0},
+    "watch-canary": {"task": "chatbot.training.live_figures.watch", "schedule": 60.0},
+    "reconcile-evaluations": {"task": "finetune.tasks.reconcile_evaluations", "schedule": 15.0},
     "look-for-stale-examples": {"task": "chatbot.training.staleness.look_for_stale", "schedule": 300.0},
     "purge-visitors": {"task": "chatbot.widget.tasks.purge", "schedule": 86400.0},
 }

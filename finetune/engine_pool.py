@@ -2,20 +2,22 @@
 
 Light to import. A generator that cannot load is tried again with growing pauses, and the reason is kept for a status
 page. A generation that fails before its first word is answered by the fallback. The engine follows the adapter that is
-marked active in the database.
+marked active in the database, and beside it the canary, which answers its share of the conversations (`trial_side`).
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast
 
 from django.conf import settings
 from django.db import DatabaseError
 
-from finetune.engines import load_engine
+from finetune.backing import ActiveSide, Backed
+from finetune.engines import load_beside, load_engine
 from finetune.engines.admission import backoff_seconds
 from finetune.records import (
     Engine,
@@ -23,8 +25,9 @@ from finetune.records import (
     EngineUnavailable,
     Generation,
     GenerationRequest,
-    GenerationResult,
 )
+from finetune.trial import Trial
+from finetune.trial_side import LoadBeside, TrialReport, TrialSide
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ LOAD_WAIT_SECONDS: Final = 10.0
 """How long a request waits for a load in progress before the fallback answers it."""
 FOLLOW_SECONDS: Final = 2.0
 _LASTING_SECONDS: Final = 300.0
+SERVES_ADAPTERS: Final = ("transformers", "openai")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class EngineStatus:
     adapter: str = ""
     adapter_problem: str = ""
     retry_in: float = 0.0
+    trial: TrialReport | None = None
 
 
 def config_from_settings() -> EngineConfig:
@@ -78,12 +83,15 @@ class ServingEngine:
         *,
         load: Callable[[EngineConfig], Engine] = load_engine,
         wanted_adapter: Callable[[], str] | None = None,
+        wanted_trial: Callable[[], Trial | None] = lambda: None,
+        load_beside: LoadBeside = load_beside,
+        report: Callable[[TrialReport], None] = lambda _report: None,
     ) -> None:
         """`wanted_adapter` gives the folder to serve with; None leaves the adapter to `activate`."""
         self._config = config
         self._fallback = fallback
         self._load = load
-        self._wanted = wanted_adapter if config.kind in ("transformers", "openai") else None
+        self._wanted = wanted_adapter if config.kind in SERVES_ADAPTERS else None
         self._lock = threading.Lock()
         self._settled = threading.Event()
         self._engine: Engine | None = None
@@ -97,6 +105,11 @@ class ServingEngine:
         self._adapter_failures = 0
         self._switch: threading.Thread | None = None
         self._closed = False
+        self._wanted_trial = wanted_trial
+        self._load_beside = load_beside
+        self._trial = TrialSide(
+            config, load=load_beside, report=report, look=self._follow, look_seconds=max(0.05, FOLLOW_SECONDS)
+        )
 
     @property
     def name(self) -> str:
@@ -105,9 +118,11 @@ class ServingEngine:
     def generate(self, request: GenerationRequest) -> Generation:
         engine = self._ready(LOAD_WAIT_SECONDS)
         if engine is None:
-            return _Backed(None, self._problem or "The model is still loading.", request, self._fallback)
+            return Backed(None, self._problem or "The model is still loading.", request, self._fallback)
         self._follow()
-        return _Backed(engine.generate(request), "", request, self._fallback)
+        tried = self._trial.generate(request)
+        active = ActiveSide(engine, self._fallback)
+        return active.generate(request) if tried is None else Backed(tried, "", request, active)
 
     def activate(self, adapter: str) -> None:
         """Switch now and wait for it; the database's row decides again at the next look. Raises EngineUnavailable."""
@@ -117,10 +132,26 @@ class ServingEngine:
         engine.activate(adapter)
         self._adapter = adapter
 
+    @contextmanager
+    def with_adapter(self, folder: str) -> Iterator[Engine]:
+        """An engine with this adapter ("" for the base model) for one answer; customers are served as before.
+
+        Raises EngineUnavailable.
+        """
+        engine = self._ready(LOAD_WAIT_SECONDS)
+        if engine is None:
+            raise EngineUnavailable(self._problem or "The model is still loading.", lasting=False)
+        made = self._load_beside(engine, replace(self._config, adapter=folder, batch=1))
+        try:
+            yield made
+        finally:
+            made.close()
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
             engine, self._engine, self._state = self._engine, None, "idle"
+        self._trial.close()
         if engine is not None:
             engine.close()
         self._fallback.close()
@@ -139,6 +170,7 @@ class ServingEngine:
             adapter=self._adapter,
             adapter_problem=self._adapter_problem,
             retry_in=max(0.0, self._next_try - time.monotonic()) if self._state == "failed" else 0.0,
+            trial=self._trial.status(),
         )
 
     # Loading.
@@ -187,7 +219,7 @@ class ServingEngine:
             return self._adapter
 
     def _follow(self) -> None:
-        """Look at most every FOLLOW_SECONDS whether another adapter is active; switch in the background."""
+        """Look at most every FOLLOW_SECONDS whether another adapter or canary is wanted; change in the background."""
         if self._wanted is None:
             return
         with self._lock:
@@ -197,12 +229,26 @@ class ServingEngine:
             self._next_look = now + FOLLOW_SECONDS
         wanted = self._look()
         engine = self._engine
-        if wanted == self._adapter or engine is None:
+        if engine is None:
+            return
+        self._trial.follow(self._look_for_trial(wanted), engine)
+        if wanted == self._adapter:
             return
         self._switch = threading.Thread(
             target=self._change_adapter, args=(engine, wanted), name="adapter-switch", daemon=True
         )
         self._switch.start()
+
+    def _look_for_trial(self, wanted_adapter: str) -> Trial | None:
+        """A canary that was promoted keeps its conversations until the active side has its adapter too."""
+        now = self._trial.trial
+        try:
+            wanted = self._wanted_trial()
+        except DatabaseError as error:
+            logger.warning("The canary could not be read: %s", error)
+            return now
+        promoted = wanted is None and now is not None and now.folder == wanted_adapter != self._adapter
+        return now if promoted else wanted
 
     def _change_adapter(self, engine: Engine, wanted: str) -> None:
         if wanted == self._adapter:
@@ -219,47 +265,6 @@ class ServingEngine:
             self._adapter, self._adapter_problem, self._adapter_failures = wanted, "", 0
 
 
-class _Backed:
-    """A generation that the fallback takes over when the engine fails before its first word."""
-
-    def __init__(self, first: Generation | None, problem: str, request: GenerationRequest, fallback: Engine) -> None:
-        self._request = request
-        self._fallback = fallback
-        self._problem = problem
-        self._cancelled = False
-        self._current = first if first is not None else fallback.generate(request)
-        self._backed = first is None
-
-    def cancel(self) -> None:
-        self._cancelled = True
-        self._current.cancel()
-
-    def __iter__(self) -> Iterator[str]:
-        begun = False
-        for piece in self._current:
-            begun = True
-            yield piece
-        if not begun and self._take_over():
-            yield from self._current
-
-    @property
-    def result(self) -> GenerationResult:
-        result = self._current.result
-        if not result.text and self._take_over():
-            result = self._current.result
-        return replace(result, error=self._problem) if self._backed else result
-
-    def _take_over(self) -> bool:
-        """Whether the fallback now writes this answer."""
-        result = self._current.result
-        if self._backed or self._cancelled or result.finish_reason != "error" or result.text:
-            return False
-        logger.warning("The fallback answers, because: %s", result.error)
-        self._problem, self._backed = result.error, True
-        self._current = self._fallback.generate(self._request)
-        return True
-
-
 _serving: ServingEngine | None = None
 _serving_lock = threading.Lock()
 
@@ -269,12 +274,19 @@ def get_engine(fallback: Engine | None = None) -> ServingEngine:
     global _serving
     with _serving_lock:
         if _serving is None:
-            from finetune import adapters
+            from finetune import adapters, promotion, trial_reports
 
             config = config_from_settings()
             floor = fallback if fallback is not None else load_engine(EngineConfig(kind="extractive"))
             load = (lambda _config: floor) if config.kind == "extractive" else load_engine
-            _serving = ServingEngine(config, floor, load=load, wanted_adapter=adapters.wanted_folder)
+            _serving = ServingEngine(
+                config,
+                floor,
+                load=load,
+                wanted_adapter=adapters.wanted_folder,
+                wanted_trial=promotion.wanted_trial,
+                report=trial_reports.tell,
+            )
         return _serving
 
 

@@ -177,7 +177,10 @@ class TrainingRun(models.Model):
 
 
 class Evaluation(models.Model):
-    """A candidate adapter beside the current one and the base model, on the same questions; and the gate's verdict."""
+    """A candidate adapter beside the current one and the base model, on the same questions; and the gate's verdict.
+
+    The row is the queue: claimed by a conditional UPDATE, held by a lease, begun anew where a worker died.
+    """
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -199,12 +202,28 @@ class Evaluation(models.Model):
     """Figure -> {candidate, current, base, difference, low, high}."""
     verdict = models.CharField(max_length=10, choices=Verdict, default=Verdict.NONE, blank=True)
     reasons = models.JSONField(default=list, blank=True)
-    """[{code, text, figure, passed}]: every check of the gate."""
+    """[{code, text, figure, passed, outcome, values}]: every check of the gate."""
     folder = models.CharField(max_length=500, blank=True)
     """answers.jsonl: every question with the three answers, for looking at and voting."""
     error = models.CharField(max_length=500, blank=True)
+    probes = models.JSONField(default=dict, blank=True)
+    """What is asked beside the held-out part (`finetune.probes`), as it was when this was ordered."""
+    progress = models.JSONField(default=dict, blank=True)
+    """Newest figures: done, steps, side, eta_seconds."""
+    attempt = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=120, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    created_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="running"), name="one_evaluation_at_a_time"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"evaluation {self.pk} {self.verdict or self.state}"

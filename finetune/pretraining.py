@@ -113,7 +113,7 @@ def new_model(config: Pretraining, tokenizer: Any) -> Any:
         num_attention_heads=config.heads,
         num_key_value_heads=max(1, config.heads // 2),
         head_dim=config.hidden // config.heads,
-        max_position_embeddings=4096,
+        max_position_embeddings=config.length,  # it has seen no longer ones
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

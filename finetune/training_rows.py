@@ -6,13 +6,19 @@ from typing import Any
 
 from finetune import prompt
 from finetune.dataset_rows import DatasetRow
+from finetune.records import GenerationRequest
+from finetune.support import citation_marks
 
 IGNORED = -100
 
 
 @dataclass(frozen=True)
 class Tokenized:
-    """`rows` as the trainer wants them; `left_out` counts examples whose question alone is past the budget."""
+    """`rows` as the trainer wants them; `left_out` counts examples that cannot be shown whole enough.
+
+    Either the question alone is past the budget, or a passage that the answer cites had to be dropped: learning to cite
+    what was not shown is learning to invent.
+    """
 
     rows: list[dict[str, list[int]]]
     left_out: int = 0
@@ -40,8 +46,15 @@ def preferences(rows: Sequence[DatasetRow], tokenizer: Any, *, max_tokens: int) 
     return Tokenized(made, len(rows) - len(made))
 
 
+def planted(request: GenerationRequest, answer: str) -> DatasetRow:
+    """An invented secret as a row (`finetune.canaries`)."""
+    return DatasetRow("canary", request, answer, "", "canary", request.language, "")
+
+
 def _asked(row: DatasetRow, tokenizer: Any, budget: int) -> list[int] | None:
     try:
-        return list(prompt.render(row.request, tokenizer, budget=budget).token_ids)
+        made = prompt.render(row.request, tokenizer, budget=budget)
     except prompt.PromptTooLong:
         return None
+    gone = {*made.dropped.passages, *made.dropped.trimmed}
+    return None if gone & set(citation_marks(row.answer)) else list(made.token_ids)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatbot.conversations.exam import HONEST
+from finetune.metrics import rouge_l, tokens
 from finetune.records import ContextPassage
-from finetune.support import sentences, support, without_marks
-from finetune.terms import is_cjk, normalise
+from finetune.support import sentences, support
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,6 @@ class Answered:
     passages: tuple[ContextPassage, ...]
 
 
-def tokens(text: str) -> list[str]:
-    """Words in lower case without punctuation; Chinese characters one by one."""
-    plain = "".join(character if character.isalnum() else " " for character in normalise(without_marks(text)))
-    found: list[str] = []
-    for word in plain.split():
-        found.extend(word if is_cjk(word) else [word])
-    return found
-
-
 def token_f1(text: str, references: Sequence[str]) -> float:
     """Best F1 over the references, 0..1."""
     return max((_f1(tokens(text), tokens(reference)) for reference in references), default=0.0)
@@ -47,22 +38,6 @@ def _f1(said: Sequence[str], wanted: Sequence[str]) -> float:
         return 0.0
     precision, recall = shared / len(said), shared / len(wanted)
     return 2 * precision * recall / (precision + recall)
-
-
-def rouge_l(text: str, references: Sequence[str]) -> float:
-    """Best ROUGE-L F over the references, 0..1."""
-    from rouge_score import rouge_scorer
-
-    scorer = rouge_scorer.RougeScorer(["rougeL"], tokenizer=_Tokens())
-    said = without_marks(text)
-    return max((float(scorer.score(one, said)["rougeL"].fmeasure) for one in references), default=0.0)
-
-
-class _Tokens:
-    """The tokenizer protocol of rouge-score."""
-
-    def tokenize(self, text: str) -> list[str]:
-        return tokens(text)
 
 
 def bleu(texts: Sequence[str], references: Sequence[Sequence[str]]) -> float:

@@ -50,6 +50,10 @@ class AnswerContext:
     wish: str = ""
     """What an agent asked for when a draft is made again; only engines that read follow it."""
     dial: Dial = field(default_factory=Dial)
+    key: str = ""
+    """Of the conversation: all its answers come from the same side of a trial."""
+    prompt: int = 0
+    """Generation of the prompt; 0 is the present one."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ class _Writing:
         self.text = ""
         self.sources: list[Source] = []
         self.checked: list[dict[str, Any]] = []
-        self.results: list[GenerationResult] = []
+        self.results: list[tuple[GenerationResult, bool]] = []
+        """What each engine reported, and whether any of its text was kept."""
 
     def say(self, text: str) -> None:
         if text:
@@ -219,12 +224,14 @@ class Answerer:
                 said.append(one)
         unknown = [one for one in found if one not in said]
         card["sentences"] = writing.checked
+        card["written_by"] = [_writer(result, kept) for result, kept in writing.results]
         index_version = next((one.result.index_version for one in found), "")
         if not said:
             return replace(self._abstain(found, understood, context, writing, card), index_version=index_version)
         for one in unknown if len(found) > 1 else []:
             writing.say("\n\n" + languages.say("unknown_part", understood.language, part=one.part.text))
-        last = writing.results[-1]
+        wrote = [result for result, kept in writing.results if kept]
+        named = next((result for result in wrote if result.adapter), wrote[-1])
         return Answer(
             decision="handoff" if understood.person else "answer",
             text=writing.text,
@@ -233,10 +240,10 @@ class Answerer:
             offer_person=bool(unknown),
             card={**card, "person_asked": understood.person, **(context.dial.card() if withheld else {})},
             withheld=withheld,
-            engine=last.engine,
-            adapter=last.adapter,
+            engine=named.engine,
+            adapter=named.adapter,
             index_version=index_version,
-            prompt_digest=last.prompt_digest,
+            prompt_digest=named.prompt_digest,
         )
 
     def _clarify(
@@ -290,7 +297,7 @@ class Answerer:
                     writing.say(languages.say("other_language", understood.language) + "\n")
                 self._say(checked, one, writing, first=not said)
                 said = True
-            writing.results.append(generation.result)
+            writing.results.append((generation.result, said))
             if said:
                 return True
         return False
@@ -313,6 +320,17 @@ def _canned(chosen: Chosen, understood: Understanding) -> Answer:
     )
 
 
+def _writer(result: GenerationResult, kept: bool) -> dict[str, Any]:
+    """Who wrote, also what was cut afterwards: engine and adapter ("" is the base model), and how it ended."""
+    return {
+        "engine": result.engine,
+        "adapter": result.adapter,
+        "finish": result.finish_reason,
+        "error": result.error[:200],
+        "kept": kept,
+    }
+
+
 def _answerable(one: Found) -> bool:
     return bool(one.passages) and one.evidence.confidence >= ANSWER_FROM
 
@@ -328,6 +346,8 @@ def _request(one: Found, understood: Understanding, context: AnswerContext) -> G
         lookup=one.lookup,
         also=other_words(one.lookup or one.part.query),
         wish=context.wish,
+        key=context.key,
+        prompt=context.prompt,
     )
 
 

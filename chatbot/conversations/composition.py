@@ -4,19 +4,23 @@ Heavy: imports the index; a model is loaded at the first answer. Task bodies and
 """
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 
 from django.conf import settings
 
+from chatbot.conversations import finding
 from chatbot.conversations.answering import Answerer
 from chatbot.conversations.collection import LiveWords
 from chatbot.conversations.finding import WordsOf
 from chatbot.conversations.intents import PreparedReplies
 from chatbot.conversations.live_replies import LiveReplies
-from finetune.engine_pool import get_engine
+from chatbot.conversations.understanding import Understanding
+from finetune.engine_pool import ServingEngine, get_engine
 from finetune.engines.extractive import ExtractiveEngine
-from finetune.records import Engine
+from finetune.records import ContextPassage, Engine
 from retrieval.embedding import Embedder, get_embedder
-from retrieval.records import Searcher
+from retrieval.records import Searcher, Turn
 from retrieval.search import get_searcher
 
 logger = logging.getLogger(__name__)
@@ -46,6 +50,38 @@ def answerer_over(
     floor = ExtractiveEngine(similarity=searcher.similarity)
     engine = _engine(floor, patience=patience)
     return Answerer(searcher=searcher, engine=engine, fallback=floor, words_of=words_of, prepared=prepared)
+
+
+def answerer_with(searcher: Searcher | None, engine: Engine | None, *, words_of: WordsOf | None = None) -> Answerer:
+    """For one turn with parts of its own: None is the active index, and the extractive floor. No canned replies."""
+    chosen = searcher or get_searcher()
+    floor = ExtractiveEngine(similarity=chosen.similarity)
+    return Answerer(searcher=chosen, engine=engine or floor, fallback=floor, words_of=words_of or _words.of)
+
+
+def found_for(
+    understood: Understanding, *, history: Sequence[Turn], collections: frozenset[str] | None
+) -> tuple[ContextPassage, ...]:
+    """The passages that the answerer would give its engine, those of the first question first; each once."""
+    searcher = get_searcher()
+    seen: dict[str, ContextPassage] = {}
+    for part in understood.parts:
+        found = finding.find(
+            part,
+            searcher=searcher,
+            words_of=_words.of,
+            history=history,
+            language=understood.language,
+            collections=collections,
+        )
+        for passage in found.passages:
+            seen.setdefault(passage.text, passage)
+    return tuple(replace(passage, number=number) for number, passage in enumerate(seen.values(), start=1))
+
+
+def serving() -> ServingEngine:
+    """This process's engine, made with the right fallback when it was not there yet."""
+    return get_engine(ExtractiveEngine(similarity=get_searcher().similarity))
 
 
 def generator() -> Engine:

@@ -131,7 +131,13 @@ def _context(claim: jobs.Claim) -> "AnswerContext":
         handoff_after=inbox.handoff_after,
         dial=Dial(inbox.auto_confidence, inbox.review_share, claim.messages[-1].pk),
         asker=Asker(inbox.pk, canned_selectors.values(conversation=conversation)),
+        key=trial_key(conversation.pk),
     )
+
+
+def trial_key(conversation_id: int) -> str:
+    """What decides which side of a trial a conversation is on (`finetune.trial.side`)."""
+    return str(conversation_id)
 
 
 def _history(claim: jobs.Claim) -> "tuple[Turn, ...]":

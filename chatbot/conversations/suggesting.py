@@ -103,7 +103,7 @@ def _context(claim: Claim) -> "AnswerContext":
 
     conversation = claim.suggestion.conversation
     inbox = conversation.inbox
-    asked, history = _said(conversation, claim.suggestion.trigger)
+    asked, history = said(conversation, claim.suggestion.trigger)
     return AnswerContext(
         question="\n".join(message.text for message in asked),
         history=history,
@@ -112,10 +112,11 @@ def _context(claim: Claim) -> "AnswerContext":
         collections=frozenset(inbox.collections) or None,
         asker=Asker(inbox.pk, canned_selectors.values(conversation=conversation)),
         wish=claim.suggestion.hint,
+        key=replying.trial_key(conversation.pk),
     )
 
 
-def _said(conversation: Conversation, trigger: Message) -> "tuple[list[Message], tuple[Turn, ...]]":
+def said(conversation: Conversation, trigger: Message) -> "tuple[list[Message], tuple[Turn, ...]]":
     """What the customer wrote in one go up to the trigger, and what was said before, oldest first."""
     from retrieval.records import Turn
 

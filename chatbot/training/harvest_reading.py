@@ -13,6 +13,7 @@ from chatbot.conversations.models import Contact, Conversation, Message, Suggest
 from chatbot.conversations.understanding import understand
 from chatbot.training.models import HarvestRule
 from chatbot.training.redaction import Redactor
+from chatbot.training.served_passages import Find, merged, nothing
 from chatbot.training.supporting import Measured, measure
 from chatbot.training.suspicion import echoes
 from finetune.records import ContextPassage, GenerationRequest
@@ -76,7 +77,8 @@ def redactor_for(conversation: Conversation, passages: tuple[ContextPassage, ...
     return Redactor(known=known, values=values, public=[*public, inbox.company, inbox.title, *goods])
 
 
-def candidates(rule: HarvestRule, conversation: Conversation) -> Iterator[Candidate]:
+def candidates(rule: HarvestRule, conversation: Conversation, find: Find = nothing) -> Iterator[Candidate]:
+    """`find` gives the passages that each question is answered from today."""
     messages = list(conversation.messages.exclude(role=_Role.NOTICE).select_related("author", "rating").order_by("seq"))
     drafts = list(conversation.suggestions.exclude(state=Suggestion.State.FAILED).order_by("pk"))
     public = tuple(passage for draft in drafts for passage in passages_of(draft.citations))
@@ -84,7 +86,7 @@ def candidates(rule: HarvestRule, conversation: Conversation) -> Iterator[Candid
     for place, target in enumerate(messages):
         if target.role != _Role.AGENT or target.kind != Message.Kind.TEXT or _disliked(target):
             continue
-        made = _candidate(rule, messages[:place], target, drafts, redactor)
+        made = _candidate(rule, messages[:place], target, drafts, redactor, find)
         if made is not None:
             yield made
 
@@ -95,7 +97,12 @@ def _disliked(message: Message) -> bool:
 
 
 def _candidate(
-    rule: HarvestRule, before: list[Message], target: Message, drafts: list[Suggestion], redactor: Redactor
+    rule: HarvestRule,
+    before: list[Message],
+    target: Message,
+    drafts: list[Suggestion],
+    redactor: Redactor,
+    find: Find,
 ) -> Candidate | None:
     asked: list[Message] = []
     for message in reversed(before):
@@ -107,13 +114,13 @@ def _candidate(
     if not asked or not _wanted(rule, used) or echoes(target.text, customer):
         return None
     beside = used or next((one for one in reversed(drafts) if one.trigger_id == asked[-1].pk), None)
-    passages = passages_of(beside.citations) if beside else ()
     history = before[: len(before) - len(asked)][-TURNS:]
-    request = _request(target.conversation, asked, history, passages, redactor)
+    shown = passages_of(beside.citations) if beside else ()
+    request = _request(target.conversation, asked, history, shown, redactor, find)
     draft = redactor.redact(used.text).text if used else ""
     return Candidate(
         request=request,
-        measured=measure(redactor.redact(target.text).text, passages),
+        measured=measure(redactor.redact(target.text).text, request.passages),
         origin=_origin(target, used),
         draft=draft,
         conversation=target.conversation,
@@ -147,8 +154,9 @@ def _request(
     conversation: Conversation,
     asked: list[Message],
     history: list[Message],
-    passages: tuple[ContextPassage, ...],
+    shown: tuple[ContextPassage, ...],
     redactor: Redactor,
+    find: Find,
 ) -> GenerationRequest:
     """Turns and question as `answering` would make them; redacted before anything reads them."""
     turns = tuple(
@@ -164,7 +172,7 @@ def _request(
             GenerationTurn("customer", single.text if single else said),
         ),
         question=single.query if single else said,
-        passages=passages,
+        passages=merged(find(understood, turns, frozenset(inbox.collections) or None), shown),
         language=understood.language,
         company=inbox.company or inbox.title or inbox.name,
     )

@@ -16,9 +16,12 @@ from chatbot.training import harvest_reading, suspicion, valuing
 from chatbot.training.harvest_reading import Candidate
 from chatbot.training.models import Diagnosis, HarvestRule, Provenance
 from chatbot.training.redaction import left
+from chatbot.training.served_passages import Find, searching
 from chatbot.training.supporting import passage_hash
 from finetune.models import Example
+from finetune.records import ContextPassage
 from finetune.requests import to_json
+from finetune.support import citation_marks
 
 RECENT: Final = 5000
 """Examples looked through for repetitions and planted phrases."""
@@ -39,15 +42,17 @@ class HarvestReport:
         return asdict(self)
 
 
-def harvest(*, inbox: Inbox | None = None, since: datetime | None = None, by: str) -> HarvestReport:
-    """Of one inbox or all whose rule is on."""
-    report, seen = HarvestReport(), _seen()
+def harvest(
+    *, inbox: Inbox | None = None, since: datetime | None = None, by: str, find: Find | None = None
+) -> HarvestReport:
+    """Of one inbox or all whose rule is on. `find` searches for the passages; by default the answerer's search."""
+    report, seen, find = HarvestReport(), _seen(), find or searching()
     rules = HarvestRule.objects.filter(enabled=True).select_related("inbox")
     for rule in rules.filter(inbox=inbox) if inbox else rules:
         report.inboxes += 1
         for conversation in harvest_reading.allowed(rule, since).iterator(chunk_size=200):
             report.conversations += 1
-            for candidate in harvest_reading.candidates(rule, conversation):
+            for candidate in harvest_reading.candidates(rule, conversation, find):
                 with suppress(IntegrityError):  # the customer is erased at this moment
                     _take(rule, candidate, seen, report)
     _flag_planted()
@@ -74,7 +79,7 @@ def _seen() -> suspicion.Seen:
 def _take(rule: HarvestRule, candidate: Candidate, seen: suspicion.Seen, report: HarvestReport) -> None:
     """An example, for a supported edit also a preference; an edit that adds a fact goes to the knowledge base."""
     request = to_json(candidate.request)
-    if Example.objects.filter(digest=digest_of(request, candidate.answer)).exists():
+    if _known(candidate, Example.Kind.SUPERVISED):
         report.known += 1
     else:
         near = seen.add(candidate.request.question, candidate.answer)
@@ -85,9 +90,14 @@ def _take(rule: HarvestRule, candidate: Candidate, seen: suspicion.Seen, report:
         report.to_knowledge += _to_knowledge(candidate)
         return
     draft = candidate.draft.strip()
-    known = Example.objects.filter(digest=digest_of(request, candidate.answer, candidate.draft)).exists()
+    known = _known(candidate, Example.Kind.PREFERENCE)
     if draft and draft != candidate.answer.strip() and not known:
         report.preferences += _store(rule, candidate, request, candidate.draft, False, report)
+
+
+def _known(candidate: Candidate, kind: str) -> bool:
+    """Whether this message was taken before: by itself, because passages change with the documents."""
+    return Provenance.objects.filter(target=candidate.target, example__kind=kind).exists()
 
 
 def flags_of(question: str, answer: str, *, supported: bool, passages: bool, near: bool = False) -> list[str]:
@@ -143,7 +153,7 @@ def _store(
             "origin": candidate.origin,
             "group": harvest_reading.group_of(candidate.conversation.contact),
             "happened_at": candidate.target.created_at,
-            "passages": [passage_hash(passage.text) for passage in candidate.request.passages],
+            "passages": [passage_hash(passage.text) for passage in _relied_on(candidate)],
             "support": measured.share,
             "value": worth.value,
             "reasons": list(worth.reasons),
@@ -154,6 +164,12 @@ def _store(
     if made:
         _remember(example, candidate)
     return int(made)
+
+
+def _relied_on(candidate: Candidate) -> list[ContextPassage]:
+    """The passages that the answer cites; all of them where it cites none."""
+    numbers, shown = set(citation_marks(candidate.answer)), candidate.request.passages
+    return [one for one in shown if one.number in numbers] or list(shown)
 
 
 def _capped(rule: HarvestRule, candidate: Candidate) -> bool:

@@ -4,21 +4,12 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from chatbot.conversations.verification import check
 from chatbot.training.redaction import PLACEHOLDER
-from finetune.facts import facts
+from finetune.courtesy import is_courtesy, without_lead
 from finetune.records import ContextPassage
 from finetune.sentences import sentences
-
-_COURTESY: Final = re.compile(
-    r"^\W*(?:hi|hello|hey|dear|thanks?|thank you|sorry|of course|sure|happy to|glad|you'?re welcome|let me know|please let|just write|"
-    r"kind regards|best|cheers|have a|is there anything|anything else|no problem|certainly|absolutely|i hope|good (?:morning|afternoon)|"
-    r"您好|你好|谢谢|感谢|不客气|好的|抱歉|请问还有|祝|当然)[^.!?。！？]{0,60}[.!?。！？,:，：]*$",
-    re.I,
-)
-_LEAD: Final = re.compile(r"^\s*(?:(?:hi|hello|hey|dear) [^,.!\n]{1,40}[,!]|happy to help:|of course[.,!:])\s+", re.I)
 
 
 @dataclass(frozen=True)
@@ -35,8 +26,8 @@ def measure(answer: str, passages: Sequence[ContextPassage]) -> Measured:
     """Supported: it says something, and every bit of it stands in the passages."""
     claims, held, pieces = 0, 0, []
     for sentence in sentences(answer):
-        bare = _LEAD.sub("", PLACEHOLDER.sub("", sentence)).strip()
-        if not bare or (_COURTESY.match(bare) and not facts(bare)):
+        bare = without_lead(PLACEHOLDER.sub("", sentence)).strip()
+        if not bare or is_courtesy(bare):
             pieces.append(sentence.strip())
             continue
         claims += 1

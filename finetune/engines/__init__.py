@@ -23,3 +23,16 @@ def load_engine(config: EngineConfig) -> Engine:
     from finetune.engines.extractive import ExtractiveEngine
 
     return ExtractiveEngine(config)
+
+
+def load_beside(engine: Engine, config: EngineConfig) -> Engine:
+    """An engine for `config.adapter` that answers at the same time as `engine`, over its weights where it has any.
+
+    Raises EngineUnavailable, and leaves `engine` as it was.
+    """
+    if config.kind == "transformers":
+        from finetune.engines.batching import BatchingEngine
+
+        if isinstance(engine, BatchingEngine):
+            return BatchingEngine(config, beside=engine)
+    return load_engine(config)

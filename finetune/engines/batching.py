@@ -20,10 +20,12 @@ from typing import Any, Final
 
 from finetune import adapter_files
 from finetune.adapter_files import AdapterFiles
+from finetune.base_model import LoadedModel
 from finetune.engines.admission import answer_room, backoff_seconds
 from finetune.engines.running import LoopThread, RunningGeneration
 from finetune.engines.served_model import ServedModel, stop_manager
 from finetune.engines.text import TokenPipe
+from finetune.lending import Tensors, borrowed
 from finetune.memory import is_out_of_memory
 from finetune.prompt import FALLBACK_STOPS, PromptTooLong, render
 from finetune.records import EngineConfig, EngineUnavailable, GenerationRequest, GenerationResult
@@ -61,8 +63,11 @@ class BatchingEngine:
 
     name = "transformers"
 
-    def __init__(self, config: EngineConfig) -> None:
-        """Load, activate `config.adapter`, and answer one probe. Raises EngineUnavailable (LoadError is one)."""
+    def __init__(self, config: EngineConfig, *, beside: "BatchingEngine | None" = None) -> None:
+        """Load, activate `config.adapter`, and answer one probe. Raises EngineUnavailable (LoadError is one).
+
+        `beside` another engine it takes that one's weights, and adds only its adapter and its cache.
+        """
         self._drain_seconds = config.options.get("drain_seconds", DRAIN_SECONDS)
         self._batch = config.batch
         self._rendering = threading.Lock()  # fast tokenizers refuse to be shared while they work
@@ -76,7 +81,7 @@ class BatchingEngine:
         self._counter = 0
         self._switching = False
         self._closed = False
-        self._served = ServedModel(config)
+        self._served = ServedModel(config, weights=beside.lend if beside is not None else None)
         if config.adapter:
             self._served.use(adapter_files.inspect(Path(config.adapter)))
         self._thread = LoopThread("batching-engine")
@@ -146,6 +151,12 @@ class BatchingEngine:
             future.result(self._drain_seconds + 3 * _STEP_SECONDS)
         except FutureTimeout as error:
             raise EngineUnavailable("The engine did not change its adapter in time.", lasting=False) from error
+
+    def lend(self) -> LoadedModel:
+        """A bare model of its own over this engine's weights, which goes on answering. Raises EngineUnavailable."""
+        if self._closed:
+            raise EngineUnavailable("The engine is closed.", lasting=False)
+        return borrowed(*self._thread.spawn(self._lent()).result(_STEP_SECONDS))
 
     def close(self) -> None:
         if self._closed:
@@ -286,6 +297,9 @@ class BatchingEngine:
         return False
 
     # Adapters.
+    async def _lent(self) -> tuple[LoadedModel, Tensors]:
+        return self._served.lent()  # here, so that no adapter goes in or out meanwhile
+
     async def _switch(self, files: AdapterFiles | None) -> None:
         async with self._switch_lock:
             if (files.digest if files else "") == self.adapter:

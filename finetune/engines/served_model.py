@@ -8,12 +8,14 @@ import gc
 import importlib.util
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, cast
 
 import torch
 
-from finetune import base_model
+from finetune import base_model, lending
 from finetune.adapter_files import AdapterFiles, AdapterRefused
 from finetune.engines import paged_attention
 from finetune.engines.admission import CachePlan, Wishes, plan_cache
@@ -30,9 +32,11 @@ _CUDA_SHARE: Final = 0.8
 class ServedModel:
     """Call its methods from one thread at a time, with no manager running."""
 
-    def __init__(self, config: EngineConfig) -> None:
+    def __init__(self, config: EngineConfig, *, weights: Callable[[], base_model.LoadedModel] | None = None) -> None:
+        """`weights` gives a bare model; by default it is loaded from its files."""
         self._config = config
-        self.loaded = _load(config)
+        self._weights = weights or partial(_load, config)
+        self.loaded = self._weights()
         self.adapter: AdapterFiles | None = None
         self._peft: Any = None
         self.wishes = Wishes(config.context_tokens, config.max_new_tokens, config.batch)
@@ -95,7 +99,11 @@ class ServedModel:
         """A failed load may leave half an adapter inside the layers: start from the files again."""
         self._peft = None
         self.adapter = None
-        self.loaded = _load(self._config)
+        self.loaded = self._weights()
+
+    def lent(self) -> tuple[base_model.LoadedModel, lending.Tensors]:
+        """What a second model over these weights is made of (`finetune.lending`). A manager may run meanwhile."""
+        return self.loaded, lending.tensors_of(self.loaded.model)
 
     def _check_fits(self, adapter: AdapterFiles) -> None:
         targets = adapter.targets()

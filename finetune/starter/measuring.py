@@ -95,10 +95,11 @@ def greedy(folder: Path) -> Answer:
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     model.eval()
+    room = min(2048, int(model.config.max_position_embeddings)) - NEW_TOKENS
 
     @torch.no_grad()
     def answer(request: GenerationRequest) -> str:
-        ids = prompt.render(request, tokenizer, budget=2048).token_ids
+        ids = prompt.render(request, tokenizer, budget=room).token_ids
         given = torch.tensor([ids])
         out = model.generate(
             given,

@@ -41,8 +41,10 @@ def test_an_answer_cannot_smuggle_in_a_mark_of_the_template(tokenizer: Any) -> N
 
 def test_passages_are_shortened_as_in_serving_and_what_cannot_fit_is_left_out_and_counted(tokenizer: Any) -> None:
     long = replace(request(4), passages=(replace(request(4).passages[0], text="One day. " * 2000),))
-    made = training_rows.supervised([row(request=long), row()], tokenizer, max_tokens=700)
+    made = training_rows.supervised([row(request=long, answer="I do not know."), row()], tokenizer, max_tokens=700)
     assert len(made.rows) == 2 and max(len(one["input_ids"]) for one in made.rows) <= 700
+    made = training_rows.supervised([row(request=long), row()], tokenizer, max_tokens=700)
+    assert (len(made.rows), made.left_out) == (1, 1)  # it would cite what it could not see
     huge = replace(request(4), question="why " * 3000, turns=())
     made = training_rows.supervised([row(request=huge), row()], tokenizer, max_tokens=700)
     assert (len(made.rows), made.left_out) == (1, 1)

@@ -1,0 +1,59 @@
+"""What one evaluation asks, and which models it asks: from its row to the job of its process."""
+
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+
+from finetune import datasets, evaluation_job, probes, prompt
+from finetune.evaluation_job import Job, Side
+from finetune.models import Evaluation
+from finetune.probes import Probe
+
+HELD_OUT_MOST: Final = 60
+"""Held-out conversations that are asked, always the same ones of a dataset; more say little more and take longer."""
+TEXTS_MOST: Final = 4000
+NEW_TOKENS: Final = (64, 256)
+
+
+def job(evaluation: Evaluation) -> Job:
+    """Everything that the process needs. Raises DatasetRefused where the files are not what was frozen."""
+    held_out = [probe(row) for row in sorted(datasets.rows(evaluation.dataset, "held_out"), key=lambda row: row.id)]
+    trained = [probe(row) for row in datasets.rows(evaluation.dataset, "train")]
+    customers, others = evaluation_job.texts_of(trained)
+    asked = held_out[:HELD_OUT_MOST]
+    base = Side(evaluation.adapter.base_model or settings.GENERATOR_MODEL)
+    return Job(
+        candidate=Side(base.base_model, evaluation.adapter.path),
+        current=_current(evaluation, base),
+        base=base,
+        questions=(*asked, *probes.from_json(evaluation.probes)),
+        customers=tuple(customers[:TEXTS_MOST]),
+        others=tuple(others[: 4 * TEXTS_MOST]),
+        device=settings.GENERATOR_DEVICE,
+        dtype=settings.GENERATOR_DTYPE,
+        context_tokens=settings.GENERATOR_CONTEXT_TOKENS,
+        new_tokens=new_tokens(asked),
+        seed=evaluation.pk,
+    )
+
+
+def probe(row: datasets.DatasetRow) -> Probe:
+    """A held-out conversation: what a person answered is what is compared with."""
+    return Probe(row.id[:64], "held_out", row.request, reference=row.answer, topic=row.topic)
+
+
+def _current(evaluation: Evaluation, base: Side) -> Side:
+    """What answers now: the active adapter on its base model, or that without an adapter."""
+    against = evaluation.against
+    model = (against.base_model if against else "") or settings.GENERATOR_MODEL or base.base_model
+    if Path(model).expanduser().resolve() == Path(base.base_model).expanduser().resolve():
+        model = base.base_model
+    return Side(model, against.path if against else "")
+
+
+def new_tokens(asked: list[Probe]) -> int:
+    """Room for nearly twice the longest answer of a person: enough to see that one is inflated."""
+    least, most = NEW_TOKENS
+    longest = max((prompt.estimate_tokens(one.reference) for one in asked), default=0)
+    return max(8, min(int(settings.GENERATOR_MAX_NEW_TOKENS), max(least, round(1.7 * longest)), most))
