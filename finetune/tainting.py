@@ -1,20 +1,23 @@
 """What may be used no longer: examples, and all that was made from them. Wipes texts and removes files; deletes no row.
 
-Lineage goes one way: examples -> datasets -> training runs -> adapters, and datasets -> evaluations. A tainted adapter
-keeps its weights and its place: nothing here makes a model forget. Who is to be forgotten is not known here.
+Lineage goes one way: examples -> datasets -> training runs -> adapters, and datasets -> evaluations; probes quote
+examples too. A tainted adapter keeps its weights and its place: nothing here makes a model forget. Who is to be
+forgotten is not known here.
 """
 
 import hashlib
 import shutil
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
+from finetune import quoted
 from finetune.models import Adapter, Dataset, Evaluation, Example, TrainingRun
 
 AT_ONCE: Final = 500
@@ -43,14 +46,19 @@ def lineage(example_ids: Collection[int]) -> Lineage:
     datasets = {key: digest for part in _parts(examples) for key, digest in _datasets_of(part)}
     runs = TrainingRun.objects.filter(dataset__in=datasets).order_by("pk")
     adapters = Adapter.objects.filter(run__dataset__in=datasets).order_by("pk")
-    evaluations = Evaluation.objects.filter(dataset__in=datasets).order_by("pk")
+    evaluations = Evaluation.objects.filter(dataset__in=datasets).values_list("pk", flat=True)
     return Lineage(
         examples=tuple(examples),
         datasets=tuple(datasets.values()),
         adapters=tuple(adapters.values_list("digest", flat=True)),
         runs=tuple(runs.values_list("pk", flat=True)),
-        evaluations=tuple(evaluations.values_list("pk", flat=True)),
+        evaluations=tuple(sorted({*evaluations, *quoted.quoting(_digests(examples))})),
     )
+
+
+def _digests(example_ids: list[int]) -> list[str]:
+    parts = _parts(example_ids)
+    return [one for part in parts for one in Example.objects.filter(pk__in=part).values_list("digest", flat=True)]
 
 
 def _datasets_of(example_ids: Collection[int]) -> list[tuple[int, str]]:
@@ -68,13 +76,18 @@ def taint(*, example_ids: Collection[int], because: str) -> Lineage:
 
     The examples come first: a freezing that has locked them is waited for, and its dataset is found.
     """
-    for key in sorted(set(example_ids)):
+    examples = sorted(set(example_ids))
+    digests = _digests(examples)
+    quotes = quoted.quoting(digests)
+    for key in examples:
         _wipe(key)
-    found = lineage(example_ids)
+    found = lineage(examples)
     for digest in found.datasets:
         _mark_dataset(digest, because)
+    for key in quotes:
+        quoted.take_out(evaluation_id=key, digests=digests, error=STOPPED)
     spread()
-    return found
+    return replace(found, evaluations=tuple(sorted({*found.evaluations, *quotes})))
 
 
 def _wipe(key: int) -> None:
@@ -103,6 +116,16 @@ def _mark_dataset(digest: str, because: str) -> None:
         row.save(update_fields=["tainted", "manifest"])
 
 
+def catch_up() -> None:
+    """What came too late to be found: runs that ended, and evaluations ordered, at the moment of a tainting."""
+    spread()
+    for key, names in quoted.of_nobody().items():
+        remove_files(evaluations=[key])
+        with transaction.atomic():
+            quoted.take_out(evaluation_id=key, digests=names, error=STOPPED)
+    remove_files()
+
+
 def spread() -> int:
     """From tainted datasets to adapters; runs and evaluations of such are stopped. Returns how many adapters.
 
@@ -118,30 +141,27 @@ def spread() -> int:
 
 
 # --- Files -----------------------------------------------------------------------------------------------
-def remove_files() -> int:
+def remove_files(*, evaluations: Collection[int] = ()) -> int:
     """Remove the words that tainted datasets left on disk: frozen lines, answers of evaluations, logs of runs.
 
-    Rows, figures and adapters stay. Safe to run at any time, and again. Returns how many folders and files went.
+    Of the evaluations that are named it goes whatever they rest on. Rows, figures and adapters stay. Safe to run at any
+    time, and again. Returns how many folders and files went.
     """
-    gone = [_remove(Path(name)) for name in _named() if name]
-    gone += [_remove(path) for path in (*_of_evaluations(), *_of_runs())]
-    return sum(gone)
+    paths = [Path(name) for name in Dataset.objects.exclude(tainted="").values_list("folder", flat=True) if name]
+    paths += [*_of_evaluations(evaluations), *_of_runs()]
+    return sum(_remove(path) for path in paths)
 
 
-def _named() -> list[str]:
-    """Folders that rows name and that nobody works in."""
-    evaluations = Evaluation.objects.exclude(dataset__tainted="").exclude(state=_Evaluated.RUNNING)
-    return [
-        *Dataset.objects.exclude(tainted="").values_list("folder", flat=True),
-        *evaluations.values_list("folder", flat=True),
-    ]
+def _of_evaluations(keys: Collection[int]) -> Iterator[Path]:
+    """Folders that rows name and nobody works in, and what those that were killed left beside them.
 
-
-def _of_evaluations() -> Iterator[Path]:
-    """What evaluations that were killed left; while one runs, the questions of all may be its own."""
-    root = Path(getattr(settings, "EVALUATION_DIR", settings.DATA_DIR / "evaluations"))
-    evaluations = Evaluation.objects.exclude(dataset__tainted="").exclude(state=_Evaluated.RUNNING)
-    for key in evaluations.values_list("pk", flat=True):
+    The questions of an evaluation are in a folder that names none: while one runs, they may be its own.
+    """
+    root = Path(settings.EVALUATION_DIR)
+    ended = Evaluation.objects.exclude(state=_Evaluated.RUNNING)
+    found = ended.filter(~Q(dataset__tainted="") | Q(pk__in=[*keys])).values_list("pk", "folder")
+    for key, folder in found:
+        yield from [Path(folder)] if folder else []
         yield from root.glob(f"evaluation-{key}-*")
         yield from root.glob(f".new-evaluation-{key}-*")
     if not Evaluation.objects.filter(state=_Evaluated.RUNNING).exists():
@@ -168,6 +188,5 @@ def _remove(path: Path) -> bool:
 
 def _is_ours(path: Path) -> bool:
     """Below a folder that only the learning side writes into; no such folder itself, and no adapter."""
-    roots = [settings.DATASET_DIR, settings.TRAINING_DIR]
-    roots.append(getattr(settings, "EVALUATION_DIR", settings.DATA_DIR / "evaluations"))
+    roots = (settings.DATASET_DIR, settings.TRAINING_DIR, settings.EVALUATION_DIR)
     return any(Path(root).resolve() in path.parents for root in roots)

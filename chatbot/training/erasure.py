@@ -18,7 +18,7 @@ from chatbot.accounts import audit
 from chatbot.conversations import erasing
 from chatbot.conversations.erasing import Trace
 from chatbot.conversations.models import Contact
-from chatbot.training import resting
+from chatbot.training import page_work, resting
 from chatbot.training.models import Erasure
 from finetune import datasets, tainting
 
@@ -111,8 +111,7 @@ def finish_all() -> int:
             go_on(erasure=erasure)
         except (DatabaseError, OSError):
             logger.exception("Erasure %d could not go on; it is tried again.", erasure.pk)
-    tainting.spread()
-    tainting.remove_files()
+    tainting.catch_up()
     datasets.sweep()
     return len(unfinished)
 
@@ -163,12 +162,13 @@ def _rows(erasure: Erasure) -> None:
 
 
 def _files(erasure: Erasure) -> None:
-    tainting.remove_files()
+    tainting.remove_files(evaluations=erasure.receipt.get("evaluations", []))
 
 
 def _copies(erasure: Erasure) -> None:
     found = Trace.from_json(erasure.work)
     erasing.forget_copies(found)
+    page_work.forget(talk.pk for talk in found.talks)
     erasing.tell(found)
 
 

@@ -95,7 +95,9 @@ PLAN: Final[dict[str, Plan]] = {
         Fate.MARKED, "tainted; weights stay until it is replaced", "digest base_model path card tainted"
     ),
     "finetune.Evaluation": _other(
-        Fate.MARKED, "figures stay, the folder with the answers is removed", "figures reasons folder error"
+        Fate.MARKED,
+        "figures stay; probes that quote an erased example are taken out, the folder with the answers is removed",
+        "probes figures reasons progress folder error worker created_by",
     ),
     "finetune.Promotion": _stays("figures and who decided", "reason figures by"),
     # --- what stays

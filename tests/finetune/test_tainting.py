@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from finetune import datasets, tainting
+from finetune import datasets, quoted, tainting
 from finetune.models import Adapter, Dataset, Evaluation, Example, TrainingRun
 from tests.training import erased
 
@@ -69,6 +69,64 @@ def test_a_run_that_goes_on_keeps_its_files_until_it_has_ended(data: Path) -> No
     TrainingRun.objects.filter(pk=run.pk).update(state="cancelled")
     tainting.remove_files()
     assert not (folder / "log.txt").exists()
+
+
+def _quoting(state: str = "done", **more: Any) -> Evaluation:
+    """An evaluation on another dataset, whose probes are made of an example."""
+    adapter, _made = Adapter.objects.get_or_create(digest="a" * 64, defaults={"base_model": "m", "path": ""})
+    dataset, _made = Dataset.objects.get_or_create(digest="c" * 64, defaults={"name": "x", "folder": ""})
+    probes = {"probes": [{"id": f"changed-example-{5:064}"[: 16 + 24], "text": "words"}, {"id": "safety-1"}]}
+    return Evaluation.objects.create(adapter=adapter, dataset=dataset, state=state, probes=probes, **more)
+
+
+def _answers(evaluation: Evaluation, data: Path) -> Path:
+    folder = data / "evaluation" / f"evaluation-{evaluation.pk}-1"
+    folder.mkdir(parents=True)
+    Evaluation.objects.filter(pk=evaluation.pk).update(folder=str(folder))
+    return folder
+
+
+def test_an_evaluation_that_quotes_an_example_loses_probe_and_answers(data: Path) -> None:
+    made = erased.example(contact=None, number=5)
+    quotes, waits = _quoting(), _quoting("queued")
+    folder = _answers(quotes, data)
+    found = tainting.taint(example_ids=[made.pk], because="erased")
+    assert found.evaluations == (quotes.pk, waits.pk)
+    tainting.remove_files(evaluations=found.evaluations)
+    for one in (quotes, waits):
+        one.refresh_from_db()
+        assert one.probes == {"probes": [{"id": "safety-1"}]}
+    assert (quotes.state, waits.state, folder.exists()) == ("done", "failed", False)
+    assert not Dataset.objects.exclude(tainted="").exists()
+
+
+def test_an_evaluation_that_was_ordered_too_late_is_caught_up_with(data: Path) -> None:
+    made = erased.example(contact=None, number=5)
+    tainting.taint(example_ids=[made.pk], because="erased")
+    late = _quoting()
+    folder = _answers(late, data)
+    tainting.catch_up()
+    late.refresh_from_db()
+    assert (late.probes, folder.exists()) == ({"probes": [{"id": "safety-1"}]}, False)
+
+
+def test_an_evaluation_that_quotes_living_examples_is_left_alone(data: Path) -> None:
+    erased.example(contact=None, number=5)
+    kept = _quoting()
+    folder = _answers(kept, data)
+    before = kept.probes
+    tainting.catch_up()
+    kept.refresh_from_db()
+    assert (kept.probes, folder.exists()) == (before, True)
+
+
+@pytest.mark.parametrize("probes", [{}, {"probes": None}, {"probes": ["x", 3, {"id": 3}]}, [], "x", None])
+def test_probes_of_another_shape_are_nobodys(probes: Any) -> None:
+    row = _quoting()
+    if probes is not None:
+        Evaluation.objects.filter(pk=row.pk).update(probes=probes)
+    assert quoted.quoting(["0" * 64]) in ([], [row.pk])
+    tainting.catch_up()
 
 
 def test_lineage_follows_an_example_into_every_dataset_that_holds_it() -> None:

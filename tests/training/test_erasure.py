@@ -8,11 +8,11 @@ from django.core.cache import cache
 
 from chatbot.accounts.models import AuditEntry
 from chatbot.conversations.models import Contact, EmailOptOut, Message
-from chatbot.training import erasure
+from chatbot.training import erasure, probes
 from chatbot.training.models import Diagnosis, Erasure, Provenance
 from chatbot.widget.models import IdentityUse
 from finetune import datasets
-from finetune.models import Adapter, Dataset, Example, TrainingRun
+from finetune.models import Adapter, Dataset, Evaluation, Example, TrainingRun
 from tests import factories
 from tests.training import erased
 from tests.training.erased import EMAIL, MARK, Erased
@@ -245,3 +245,29 @@ def test_a_step_that_is_done_is_not_done_again(ana: Erased, monkeypatch: pytest.
     monkeypatch.setattr(erasure, "STEPS", tuple((name, called.append) for name, _step in erasure.STEPS))
     assert erasure.go_on(erasure=done).receipt == kept
     assert called == []
+
+
+def test_probes_that_are_made_of_the_customers_examples_are_taken_out(ana: Erased, settings: Any) -> None:
+    """Also of evaluations on datasets in which the customer is not."""
+    settings.EXAM_FILE = ""
+    passage = {
+        "number": 1,
+        "title": "Returns",
+        "heading": "",
+        "text": "Worn shoes come back within 30 days.",
+        "updated": "",
+    }
+    question = {"turns": [], "passages": [passage], "language": "en", "company": ""}
+    for number, example in enumerate(ana.examples):
+        asked = {**question, "question": f"{MARK} {number}, how long may I keep worn shoes?"}
+        Example.objects.filter(pk=example.pk).update(request=asked, answer="30 days [1].")
+    written = probes.write()
+    assert MARK in str(written)
+    other = Dataset.objects.create(digest="f" * 64, name="Other", folder="")
+    quotes = Evaluation.objects.create(adapter=ana.adapter, dataset=other, state="done", probes=written)
+    told = erasure.erase(contact=ana.contact, by="boss").receipt
+    quotes.refresh_from_db()
+    assert MARK not in str(quotes.probes)
+    assert quotes.probes["probes"], "the others stay"
+    assert quotes.pk in told["evaluations"]
+    assert not Dataset.objects.get(pk=other.pk).tainted
