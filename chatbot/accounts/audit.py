@@ -13,7 +13,8 @@ from django.http import HttpRequest
 from chatbot.accounts.addresses import client_address
 from chatbot.accounts.models import AuditEntry, User
 
-AT_ONCE: Final = 200
+AT_ONCE: Final = 10_000
+_UUID: Final = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
 
 
 def record(
@@ -36,12 +37,16 @@ def record(
 def pseudonymise(*, targets: Collection[str], words: Collection[str], pseudonym: str) -> int:
     """Put the pseudonym where lines speak of an erased customer. Returns how many lines were changed.
 
-    A target of `targets` is replaced as a whole; `words` wherever they stand as words of their own in target or detail.
-    Who did what and when stays as it was, and so do the names of the detail's fields.
+    A target of `targets` is replaced as a whole, and one that is a UUID wherever it stands; `words` wherever they stand
+    as words of their own in target or detail. Who did what and when stays, and so do the names of the detail's fields.
     """
     words = [word for word in words if word]
-    within = replacer(words, pseudonym)
     whole = frozenset(targets)
+    named = replacer(words, pseudonym)
+
+    def within(text: str) -> str:
+        return named(_UUID.sub(lambda found: pseudonym if found[0].lower() in whole else found[0], text))
+
     changed = 0
     for key in sorted(set(_about(whole, words))):
         row = AuditEntry.objects.get(pk=key)
@@ -53,10 +58,14 @@ def pseudonymise(*, targets: Collection[str], words: Collection[str], pseudonym:
 
 
 def _about(targets: Collection[str], words: Collection[str]) -> Iterator[int]:
-    keys = sorted(targets)
-    for start in range(0, len(keys), AT_ONCE):
-        yield from AuditEntry.objects.filter(target__in=keys[start : start + AT_ONCE]).values_list("pk", flat=True)
-    written = AuditEntry.objects.annotate(written=Cast("detail", TextField()))
+    """The log is read once for all targets, which may be thousands, and searched once for each word."""
+    written, last = AuditEntry.objects.annotate(written=Cast("detail", TextField())), 0
+    fields = ("pk", "target", "written")
+    while rows := list(written.filter(pk__gt=last).order_by("pk").values_list(*fields)[:AT_ONCE]):
+        for key, target, detail in rows:
+            if target in targets or any(one.lower() in targets for one in _UUID.findall(f"{target} {detail}")):
+                yield key
+        last = rows[-1][0]
     for word in words:
         escaped = json.dumps(word)[1:-1]  # as SQLite keeps what is not ASCII
         holds = Q(target__icontains=word) | Q(written__icontains=word) | Q(written__icontains=escaped)

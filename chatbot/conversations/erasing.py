@@ -135,7 +135,7 @@ def names(*, contact: Contact, found: Trace) -> tuple[list[str], list[str]]:
     for kind, rows in (("message", Message), ("suggestion", Suggestion)):
         keys = rows.objects.filter(conversation__contact=contact).values_list("pk", flat=True)
         targets += [f"{kind} {key}" for key in keys]
-    words = [contact.email, *(talk.public_id for talk in found.talks), *_telling(contact)]
+    words = [contact.email, *_telling(contact)]
     return targets, [word for word in words if word]
 
 

@@ -1,6 +1,7 @@
 """A pseudonym takes the place of a customer's names in the audit log, and of nothing else."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -38,6 +39,14 @@ def test_targets_are_replaced_whole_and_words_where_they_stand_alone(target: str
 )
 def test_the_detail_is_searched_to_its_bottom(detail: Any, after: Any) -> None:
     assert _after(detail=detail)[1] == after
+
+
+def test_a_uuid_is_found_wherever_it_stands_and_others_are_left() -> None:
+    ours, other = str(uuid4()), str(uuid4())
+    line = audit.record(actor="boss", action="x", target=f"of {ours.upper()}", detail={"a": [f"{ours}, {other}"]})
+    audit.pseudonymise(targets=[ours], words=[], pseudonym="P")
+    line = AuditEntry.objects.get(pk=line.pk)
+    assert (line.target, line.detail) == ("of P", {"a": [f"P, {other}"]})
 
 
 @pytest.mark.parametrize("word", ["%", "_", "\\", "(", "a|b", "[x]", "'; --"])
