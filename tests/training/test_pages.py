@@ -125,6 +125,7 @@ def _form(name: str, rows: SimpleNamespace) -> dict[str, Any]:
             "batch": 1,
             "learning_rate": 1e-4,
             "max_tokens": 512,
+            "lessons": 0.5,
             "do": "start",
         },
         "training:datasets": {"name": "First", "kind": "supervised", "held_out": 20},
