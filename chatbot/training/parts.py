@@ -6,7 +6,8 @@ The web process must not load what these modules may load, so nothing here is im
 from importlib import import_module
 from typing import Any
 
-from chatbot.conversations.models import Inbox, Message, Suggestion
+from chatbot.conversations.models import Contact, Inbox, Message, Suggestion
+from chatbot.training.models import Erasure
 from finetune.models import Dataset, Example, TrainingRun
 
 
@@ -50,6 +51,16 @@ def overrule(*, diagnosis: Any, route: str, by: str) -> Any:
 
 def apply(*, diagnosis: Any, by: str) -> Any:
     return _part("chatbot.training.fixing").apply(diagnosis=diagnosis, by=by)
+
+
+def erase(*, contact: Contact, by: str, reason: str) -> Erasure:
+    made: Erasure = _part("chatbot.training.erasure").erase(contact=contact, by=by, reason=reason)
+    return made
+
+
+def receipt(erasure: Erasure) -> dict[str, Any]:
+    told: dict[str, Any] = _part("chatbot.training.erasure").receipt(erasure)
+    return told
 
 
 def freeze(*, name: str, kind: str, held_out: float, by: str) -> Dataset:

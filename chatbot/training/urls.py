@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from chatbot.training.views import datasets, fixes, harvests, home, reviews, runs
+from chatbot.training.views import datasets, erasing, fixes, harvests, home, reviews, runs
 
 app_name = "training"
 urlpatterns = [
     path("", home.home, name="home"),
+    path("erase/", erasing.search, name="erase"),
+    path("erase/<int:contact_id>/", erasing.confirm, name="erase_contact"),
+    path("erase/receipt/<int:erasure_id>/", erasing.receipt, name="receipt"),
+    path("erase/receipt/<int:erasure_id>/receipt.json", erasing.receipt_file, name="receipt_file"),
     path("harvest/", harvests.harvest, name="harvest"),
     path("harvest/now/", harvests.now, name="harvest_now"),
     path("harvest/now/<str:token>/", harvests.outcome, name="harvested"),

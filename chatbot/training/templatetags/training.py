@@ -52,6 +52,47 @@ _CODES: Final = {
     "knowledge": gettext_noop("Knowledge: an article is missing"),
 }
 
+_TABLES: Final = {
+    "conversations.Contact": gettext_noop("Contacts"),
+    "conversations.PageView": gettext_noop("Pages that were seen"),
+    "widget.Visitor": gettext_noop("Browsers"),
+    "conversations.Conversation": gettext_noop("Conversations"),
+    "conversations.Conversation_tags": gettext_noop("Tags of conversations"),
+    "conversations.Message": gettext_noop("Messages"),
+    "conversations.Citation": gettext_noop("Sources of messages"),
+    "conversations.AnswerCard": gettext_noop("Answer cards"),
+    "conversations.Rating": gettext_noop("Ratings of messages"),
+    "conversations.ConversationRating": gettext_noop("Ratings of conversations"),
+    "conversations.Note": gettext_noop("Notes"),
+    "conversations.Mention": gettext_noop("Mentions in notes"),
+    "conversations.Activity": gettext_noop("Lines of the timeline"),
+    "conversations.ReadMark": gettext_noop("Read marks"),
+    "conversations.ReplyJob": gettext_noop("Answers under way or done"),
+    "conversations.Suggestion": gettext_noop("Drafts"),
+    "conversations.OutboundEmail": gettext_noop("E-mails sent"),
+    "conversations.InboundEmail": gettext_noop("E-mails received"),
+    "conversations.EmailOptOut": gettext_noop("Wishes for no more e-mails"),
+    "training.Consent": gettext_noop("Consents"),
+    "training.Provenance": gettext_noop("Origins of examples"),
+    "training.Diagnosis": gettext_noop("Fixes"),
+    "training.Vote": gettext_noop("Votes on answers"),
+    "examples": gettext_noop("Examples whose words were wiped"),
+    "audit_lines": gettext_noop("Lines of the audit log with a pseudonym"),
+    "emails": gettext_noop("Caught e-mails"),
+}
+
+
+@register.filter
+def table_words(label: str) -> str:
+    """A table or a count of a receipt, in words."""
+    return gettext(_TABLES[label]) if label in _TABLES else label
+
+
+@register.filter
+def said(sentence: str) -> str:
+    """A stored sentence in the reader's language, where the catalogue has it."""
+    return gettext(sentence) if sentence else ""
+
 
 @register.filter
 def state_words(state: str) -> str:
