@@ -16,6 +16,7 @@ from chatbot.urls import websocket_urlpatterns
 from tests.desk import test_autonomy_pages, test_canned_pages, test_people_permissions
 from tests.knowledge import test_permissions
 from tests.training import test_pages as training_pages
+from tests.training import test_promotion_pages
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 TABLES: Final = (
@@ -24,6 +25,7 @@ TABLES: Final = (
     test_canned_pages.RULES,
     test_autonomy_pages.RULES,
     training_pages.RULES,
+    test_promotion_pages.RULES,
 )
 TESTED_APART: Final = {
     "desk:home": "tests/desk/test_page.py",
