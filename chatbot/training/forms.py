@@ -147,3 +147,11 @@ class RunForm(forms.Form):
     def config(self) -> dict[str, Any]:
         names = ("method", "rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons")
         return {name: self.cleaned_data[name] for name in names}
+
+
+class CanaryForm(forms.Form):
+    share = forms.IntegerField(label=_("Share of the conversations (%)"), min_value=1, max_value=50, initial=10)
+
+
+class RollBackForm(forms.Form):
+    reason = forms.CharField(label=_("Why"), max_length=300)

@@ -1,4 +1,4 @@
-"""What a page asks for and only a worker can do, because it needs the models: harvesting and diagnosing.
+"""What a page asks for and only a worker can do, because it needs the models: harvesting, diagnosing, replaying.
 
 Kept in the cache under a token that only who asked can read; the page polls. The web process calls `start` and `read`.
 """
@@ -15,7 +15,7 @@ from chatbot.conversations.errands import Errand
 from chatbot.conversations.models import Message, Suggestion
 from chatbot.training.pages import REFUSALS
 
-Kind = Literal["diagnose", "harvest"]
+Kind = Literal["diagnose", "harvest", "replay"]
 FAILED: Final = gettext_noop("This could not be done. The worker's log says why; try again.")
 KEEP_SECONDS: Final = 1800
 GONE: Final = gettext_noop("This conversation has been deleted.")
@@ -110,4 +110,10 @@ def _harvest(asked: dict[str, Any], by: str) -> dict[str, Any]:
     return asdict(made) if is_dataclass(made) and not isinstance(made, type) else dict(made)
 
 
-_WORK: Final = {"diagnose": _diagnose, "harvest": _harvest}
+def _replay(asked: dict[str, Any], _by: str) -> dict[str, Any]:
+    from chatbot.training import parts
+
+    return asdict(parts.replay(**subject(asked), **asked["on"]))
+
+
+_WORK: Final = {"diagnose": _diagnose, "harvest": _harvest, "replay": _replay}

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatbot.training.views import datasets, erasing, fixes, harvests, home, reviews, runs
+from chatbot.training.views import datasets, erasing, fixes, harvests, home, promotions, replays, reviews, runs
 
 app_name = "training"
 urlpatterns = [
@@ -31,4 +31,11 @@ urlpatterns = [
     path("runs/new/", runs.new, name="new_run"),
     path("runs/<int:run_id>/", runs.run, name="run"),
     path("runs/<int:run_id>/cancel/", runs.cancel, name="cancel_run"),
+    path("adapters/", promotions.adapters, name="adapters"),
+    path("adapters/<int:adapter_id>/", promotions.adapter, name="adapter"),
+    path("canary/<int:evaluation_id>/", promotions.canary, name="start_canary"),
+    path("promotions/<int:promotion_id>/promote/", promotions.promote, name="promote"),
+    path("promotions/<int:promotion_id>/back/", promotions.roll_back, name="roll_back"),
+    path("replay/", replays.replay, name="replay"),
+    path("replay/<str:token>/", replays.outcome, name="replayed"),
 ]
