@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from chatbot.training.models import Diagnosis, HarvestRule
-from finetune.models import Dataset, Example, TrainingRun
+from finetune.models import Adapter, Dataset, Example, TrainingRun
 
 if TYPE_CHECKING:
     _RuleForm = forms.ModelForm[HarvestRule]
@@ -142,3 +142,15 @@ class RunForm(forms.Form):
     def config(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in
                 ("method", "rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens")}  # fmt: skip
+
+
+class EvaluateForm(forms.Form):
+    """Which adapter is examined, and on whose held-out part."""
+
+    adapter = forms.ModelChoiceField(
+        label=_("Adapter"), queryset=Adapter.objects.filter(tainted="").order_by("-pk"), empty_label=None
+    )
+    dataset = forms.ModelChoiceField(
+        label=_("Dataset"), queryset=Dataset.objects.filter(tainted="").order_by("-pk"), empty_label=None,
+        help_text=_("Its held-out part is asked. Choose the one that the adapter was trained on, or a newer one."),
+    )  # fmt: skip

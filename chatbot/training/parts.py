@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from chatbot.conversations.models import Inbox, Message, Suggestion
-from finetune.models import Dataset, Example, TrainingRun
+from finetune.models import Adapter, Dataset, Evaluation, Example, TrainingRun
 
 
 def _part(name: str) -> Any:
@@ -74,3 +74,15 @@ def order_run(*, dataset: Dataset, base_model: str, config: Any, by: str) -> Tra
 
 def cancel_run(*, run: TrainingRun, by: str) -> Any:
     return _part("finetune.runs").cancel(run=run, by=by)
+
+
+def order_evaluation(*, adapter: Adapter, dataset: Dataset, by: str) -> Evaluation:
+    """In a worker: the questions are written anew, from the documents and the exam as they are now."""
+    probes = _part("chatbot.training.probes").write()
+    made: Evaluation = _part("finetune.evaluations").order(adapter=adapter, dataset=dataset, by=by, probes=probes)
+    return made
+
+
+def answers(evaluation: Evaluation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _part("finetune.evaluations").answers(evaluation)
+    return found

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chatbot.training.views import datasets, fixes, harvests, home, reviews, runs
+from chatbot.training.views import datasets, evaluations, fixes, harvests, home, reviews, runs, votes
 
 app_name = "training"
 urlpatterns = [
@@ -27,4 +27,8 @@ urlpatterns = [
     path("runs/new/", runs.new, name="new_run"),
     path("runs/<int:run_id>/", runs.run, name="run"),
     path("runs/<int:run_id>/cancel/", runs.cancel, name="cancel_run"),
+    path("evaluations/", evaluations.evaluations, name="evaluations"),
+    path("evaluations/work/<str:token>/", evaluations.waiting, name="evaluation_work"),
+    path("evaluations/<int:evaluation_id>/", evaluations.evaluation, name="evaluation"),
+    path("evaluations/<int:evaluation_id>/vote/", votes.vote, name="vote"),
 ]
