@@ -165,3 +165,17 @@ def forget(*, evaluation: Evaluation) -> bool:
 def answers(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Every question with the three answers, held-out conversations first. Raises OSError where the folder is gone."""
     return list(evaluation_job.read_answers(Path(evaluation.folder))) if evaluation.folder else []
+
+
+def as_json(evaluation: Evaluation) -> dict[str, Any]:
+    """For commands: how an evaluation stands."""
+    return {
+        "evaluation": evaluation.pk,
+        "state": evaluation.state,
+        "verdict": str(evaluation.verdict),
+        "error": evaluation.error,
+        "adapter": evaluation.adapter.digest,
+        "against": evaluation.against.digest if evaluation.against else "",
+        "figures": evaluation.figures,
+        "reasons": evaluation.reasons,
+    }

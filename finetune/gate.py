@@ -227,4 +227,6 @@ def _improved(figures: Figures, limits: Limits) -> Check:
 
 def shown(name: str, value: float) -> str:
     """A figure as people read it."""
-    return f"{100 * value:.0f} %" if name in SHARES else f"{value:.3f}"
+    if name in SHARES:
+        return f"{100 * value:.0f} %"
+    return f"{value:.1f}" if name in ("bleu", "length") else f"{value:.3f}"
