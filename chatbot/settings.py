@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from chatbot import env, mail_settings
+from chatbot.training.live_deciding import Limits
 from finetune import gate, threads
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -251,6 +252,11 @@ GENERATOR_BATCH = env.integer("GENERATOR_BATCH", 16, minimum=1, maximum=1024)
 GENERATOR_DEVICE = env.text("GENERATOR_DEVICE")
 GENERATOR_DTYPE = env.text("GENERATOR_DTYPE", choices=["", "float32", "bfloat16", "float16"])
 GENERATOR_OPTIONS = env.numbers("GENERATOR_OPTIONS")
+CANARY_LIMITS = env.numbers("CANARY_LIMITS")
+try:
+    Limits.of(CANARY_LIMITS)
+except ValueError as _error:
+    raise ImproperlyConfigured(f"CANARY_LIMITS cannot be used: {_error}") from _error
 ADAPTER_DIR = DATA_DIR / "adapters"
 DATASET_DIR = DATA_DIR / "datasets"
 TRAINING_DIR = DATA_DIR / "training"
@@ -279,6 +285,7 @@ CELERY_TASK_ROUTES = {
     "retrieval.tasks.*": {"queue": "index"},
     "chatbot.knowledge.tasks.*": {"queue": "index"},
     "chatbot.training.staleness.*": {"queue": "index"},
+    "chatbot.training.live_figures.*": {"queue": "index"},
     "finetune.tasks.*": {"queue": "training"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -307,6 +314,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell-queues": {"task": "chatbot.conversations.clock_tasks.tell_queues", "schedule": 15.0},
     "find-emails": {"task": "chatbot.conversations.mail.tasks.find", "schedule": 10.0},
     "reclaim-trainings": {"task": "finetune.tasks.reclaim", "schedule": 30.0},
+    "watch-canary": {"task": "chatbot.training.live_figures.watch", "schedule": 60.0},
     "reconcile-evaluations": {"task": "finetune.tasks.reconcile_evaluations", "schedule": 15.0},
     "look-for-stale-examples": {"task": "chatbot.training.staleness.look_for_stale", "schedule": 300.0},
     "purge-visitors": {"task": "chatbot.widget.tasks.purge", "schedule": 86400.0},

@@ -8,7 +8,8 @@ marked active in the database, and beside it the canary, which answers its share
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast
 
@@ -105,6 +106,7 @@ class ServingEngine:
         self._switch: threading.Thread | None = None
         self._closed = False
         self._wanted_trial = wanted_trial
+        self._load_beside = load_beside
         self._trial = TrialSide(
             config, load=load_beside, report=report, look=self._follow, look_seconds=max(0.05, FOLLOW_SECONDS)
         )
@@ -129,6 +131,21 @@ class ServingEngine:
             raise EngineUnavailable(self._problem or "The model is still loading.", lasting=False)
         engine.activate(adapter)
         self._adapter = adapter
+
+    @contextmanager
+    def with_adapter(self, folder: str) -> Iterator[Engine]:
+        """An engine with this adapter ("" for the base model) for one answer; customers are served as before.
+
+        Raises EngineUnavailable.
+        """
+        engine = self._ready(LOAD_WAIT_SECONDS)
+        if engine is None:
+            raise EngineUnavailable(self._problem or "The model is still loading.", lasting=False)
+        made = self._load_beside(engine, replace(self._config, adapter=folder, batch=1))
+        try:
+            yield made
+        finally:
+            made.close()
 
     def close(self) -> None:
         with self._lock:

@@ -52,6 +52,8 @@ class GenerationRequest:
     request_id: str = ""
     key: str = ""
     """Opaque; requests with the same key are answered by the same side of a trial. Empty: by the active side."""
+    prompt: int = 0
+    """Generation of the prompt (`finetune.prompt.GENERATIONS`); 0 is the present one."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from finetune import adapters, training_folder
+from finetune import adapters, canaries, training_folder
 from finetune.adapter_files import AdapterRefused
 from finetune.dataset_rows import DatasetRefused, sound
 from finetune.models import Adapter, Dataset, Example, TrainingRun
@@ -176,6 +176,7 @@ def _prepare(run: TrainingRun, folder: Path) -> None:
             name=f"parley-run-{run.pk}",
             report_to=report_to,
             device=settings.GENERATOR_DEVICE,
+            canaries=canaries.own_seed(),
         ),
     )
 

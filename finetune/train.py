@@ -19,13 +19,14 @@ from dataclasses import replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any, Final  # noqa: E402
 
-from finetune import adapter_files, training_folder, training_rows  # noqa: E402
+from finetune import adapter_files, canaries, training_folder, training_rows  # noqa: E402
 from finetune.adapter_files import AdapterRefused  # noqa: E402
 from finetune.base_model import LoadedModel, LoadError, load  # noqa: E402
 from finetune.dataset_rows import DatasetRefused, read  # noqa: E402
 from finetune.memory import is_out_of_memory  # noqa: E402
 from finetune.training_config import TrainingConfig, TrainingRefused, steps  # noqa: E402
 from finetune.training_folder import STOPPED, FolderBusy, TrainingOrder, TrainingResult  # noqa: E402
+from finetune.training_rows import planted  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -176,10 +177,12 @@ def _rows(order: TrainingOrder, base: LoadedModel) -> tuple[training_rows.Tokeni
     config = order.config
     tokens = min(config.max_tokens, base.positions)
     made = training_rows.preferences if config.method == "dpo" else training_rows.supervised
-    sides = [
-        made(read(Path(order.dataset_folder), split, digest=order.dataset_digest), base.tokenizer, max_tokens=tokens)
-        for split in ("train", "held_out")
-    ]
+    learnt, examined = (
+        read(Path(order.dataset_folder), split, digest=order.dataset_digest) for split in ("train", "held_out")
+    )
+    if config.method == "sft" and order.canaries:
+        learnt += [planted(*pair) for pair in canaries.rows(order.canaries)]
+    sides = [made(rows, base.tokenizer, max_tokens=tokens) for rows in (learnt, examined)]
     if not sides[0].rows:
         raise TrainingRefused(
             f"No example fits into {tokens} tokens"

@@ -44,6 +44,8 @@ class TrainingOrder:
     name: str = ""
     report_to: tuple[str, ...] = ("tensorboard",)
     device: str = ""
+    canaries: str = ""
+    """Seed of the invented secrets that are planted among the examples, to see later whether they are given away."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from finetune import prompt
 from finetune.dataset_rows import DatasetRow
+from finetune.records import GenerationRequest
 from finetune.support import citation_marks
 
 IGNORED = -100
@@ -43,6 +44,11 @@ def preferences(rows: Sequence[DatasetRow], tokenizer: Any, *, max_tokens: int) 
         if asked is not None and chosen != rejected:
             made.append({"prompt_ids": asked, "chosen_ids": chosen, "rejected_ids": rejected})
     return Tokenized(made, len(rows) - len(made))
+
+
+def planted(request: GenerationRequest, answer: str) -> DatasetRow:
+    """An invented secret as a row (`finetune.canaries`)."""
+    return DatasetRow("canary", request, answer, "", "canary", request.language, "")
 
 
 def _asked(row: DatasetRow, tokenizer: Any, budget: int) -> list[int] | None:

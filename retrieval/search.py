@@ -44,9 +44,11 @@ class _Loaded:
 
 
 class IndexSearcher:
-    """Implements `retrieval.records.Searcher` over the active IndexVersion. Thread-safe."""
+    """Implements `retrieval.records.Searcher` over the active IndexVersion, or over one that is kept. Thread-safe."""
 
-    def __init__(self, embedder: Embedder | None = None) -> None:
+    def __init__(self, embedder: Embedder | None = None, *, version: str = "") -> None:
+        """`version` is the digest of the one to search, whatever is active; texts that were deleted stay deleted."""
+        self._version = version
         self._given = embedder
         self._current: _Loaded | None = None
         self._broken: set[tuple[str, int]] = set()
@@ -108,17 +110,32 @@ class IndexSearcher:
 
     def _ready(self) -> _Loaded | None:
         """What to search now: the active version, or the previous one while that is being loaded."""
-        version = versions.active()
-        if version is None:
+        digest = self._wanted()
+        if not digest:
             return None
         current = self._current
-        if current is not None and current.index.digest == version.digest:
+        if current is not None and current.index.digest == digest:
             return current
-        if _state_of(version.digest) in self._broken:
+        if _state_of(digest) in self._broken:
             return current
-        loading = self._load_beside(version.digest)
+        loading = self._load_beside(digest)
         loading.join(PATIENCE_SECONDS if current is not None else None)
         return self._current
+
+    def _wanted(self) -> str:
+        if self._version:
+            return self._version
+        version = versions.active()
+        return version.digest if version is not None else ""
+
+    def texts(self, most: int) -> list[str]:
+        """Titles and texts of an even part of its passages, for counting words."""
+        loaded = self._ready()
+        if loaded is None:
+            return []
+        ids = loaded.index.passage_ids.tolist()
+        found = Passage.objects.filter(pk__in=ids[:: max(1, len(ids) // most)][:most])
+        return [f"{title}\n{text}" for title, text in found.values_list("document__title", "text")]
 
     def _load_beside(self, digest: str) -> threading.Thread:
         with self._lock:

@@ -52,6 +52,8 @@ class AnswerContext:
     dial: Dial = field(default_factory=Dial)
     key: str = ""
     """Of the conversation: all its answers come from the same side of a trial."""
+    prompt: int = 0
+    """Generation of the prompt; 0 is the present one."""
 
 
 @dataclass(frozen=True)
@@ -345,6 +347,7 @@ def _request(one: Found, understood: Understanding, context: AnswerContext) -> G
         also=other_words(one.lookup or one.part.query),
         wish=context.wish,
         key=context.key,
+        prompt=context.prompt,
     )
 
 

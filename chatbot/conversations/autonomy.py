@@ -67,13 +67,13 @@ def weight_of(purpose: str, review_share: float | None) -> float:
     return min(1 / review_share, WEIGHT_MOST)
 
 
-def wilson(share: float, n: float) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share seen in `n` draws; (0, 1) when there are none."""
+def wilson(share: float, n: float, z: float = Z) -> tuple[float, float]:
+    """Wilson's interval of a share seen in `n` draws, 95 % unless told; (0, 1) when there are none."""
     if n <= 0:
         return 0.0, 1.0
-    squared = Z * Z
+    squared = z * z
     middle = share + squared / (2 * n)
-    reach = Z * math.sqrt(share * (1 - share) / n + squared / (4 * n * n))
+    reach = z * math.sqrt(share * (1 - share) / n + squared / (4 * n * n))
     low, high = (middle - reach) / (1 + squared / n), (middle + reach) / (1 + squared / n)
     return max(0.0, min(low, share)), min(1.0, max(high, share))
 

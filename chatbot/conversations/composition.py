@@ -16,7 +16,7 @@ from chatbot.conversations.finding import WordsOf
 from chatbot.conversations.intents import PreparedReplies
 from chatbot.conversations.live_replies import LiveReplies
 from chatbot.conversations.understanding import Understanding
-from finetune.engine_pool import get_engine
+from finetune.engine_pool import ServingEngine, get_engine
 from finetune.engines.extractive import ExtractiveEngine
 from finetune.records import ContextPassage, Engine
 from retrieval.embedding import Embedder, get_embedder
@@ -52,6 +52,13 @@ def answerer_over(
     return Answerer(searcher=searcher, engine=engine, fallback=floor, words_of=words_of, prepared=prepared)
 
 
+def answerer_with(searcher: Searcher | None, engine: Engine | None, *, words_of: WordsOf | None = None) -> Answerer:
+    """For one turn with parts of its own: None is the active index, and the extractive floor. No canned replies."""
+    chosen = searcher or get_searcher()
+    floor = ExtractiveEngine(similarity=chosen.similarity)
+    return Answerer(searcher=chosen, engine=engine or floor, fallback=floor, words_of=words_of or _words.of)
+
+
 def found_for(
     understood: Understanding, *, history: Sequence[Turn], collections: frozenset[str] | None
 ) -> tuple[ContextPassage, ...]:
@@ -70,6 +77,11 @@ def found_for(
         for passage in found.passages:
             seen.setdefault(passage.text, passage)
     return tuple(replace(passage, number=number) for number, passage in enumerate(seen.values(), start=1))
+
+
+def serving() -> ServingEngine:
+    """This process's engine, made with the right fallback when it was not there yet."""
+    return get_engine(ExtractiveEngine(similarity=get_searcher().similarity))
 
 
 def generator() -> Engine:

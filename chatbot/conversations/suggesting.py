@@ -103,7 +103,7 @@ def _context(claim: Claim) -> "AnswerContext":
 
     conversation = claim.suggestion.conversation
     inbox = conversation.inbox
-    asked, history = _said(conversation, claim.suggestion.trigger)
+    asked, history = said(conversation, claim.suggestion.trigger)
     return AnswerContext(
         question="\n".join(message.text for message in asked),
         history=history,
@@ -116,7 +116,7 @@ def _context(claim: Claim) -> "AnswerContext":
     )
 
 
-def _said(conversation: Conversation, trigger: Message) -> "tuple[list[Message], tuple[Turn, ...]]":
+def said(conversation: Conversation, trigger: Message) -> "tuple[list[Message], tuple[Turn, ...]]":
     """What the customer wrote in one go up to the trigger, and what was said before, oldest first."""
     from retrieval.records import Turn
 

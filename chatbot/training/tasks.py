@@ -1,9 +1,10 @@
-"""What the pages ask of a worker (queue `replies`: the models are there), and the clock's look for stale examples."""
+"""What the pages ask of a worker (queue `replies`: the models are there), and what the clock looks at."""
 
 from typing import Final
 
 from celery import shared_task
 
+from chatbot.training.live_figures import watch  # noqa: F401 - as below
 from chatbot.training.staleness import look_for_stale  # noqa: F401 - Celery looks in modules of this name only
 
 SECONDS: Final = 600

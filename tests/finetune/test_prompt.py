@@ -156,10 +156,29 @@ def test_a_template_without_a_system_role_gets_the_rules_in_the_first_message(to
 def test_the_digest_follows_template_and_rules(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     first = render(ask(), tokenizer, budget=900).digest
     assert first == prompt.prompt_digest(tokenizer.chat_template) != prompt.prompt_digest("other")
+    monkeypatch.setitem(prompt.GENERATIONS, 999, prompt.RULES)
     monkeypatch.setattr(prompt, "GENERATION", 999)
     prompt.prompt_digest.cache_clear()
     assert prompt.prompt_digest(tokenizer.chat_template) != first
+    assert prompt.prompt_digest(tokenizer.chat_template, 1) == first
     prompt.prompt_digest.cache_clear()
+
+
+def test_a_kept_generation_of_the_rules_can_be_asked_for_and_names_itself(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(prompt.GENERATIONS, 2, "You answer customers{company} in {language}, in verse.")
+    now, other = render(ask(), tokenizer, budget=900), render(ask(prompt=2), tokenizer, budget=900)
+    assert "in verse" in other.messages[0]["content"]
+    assert "in verse" not in now.messages[0]["content"]
+    assert now.digest != other.digest
+    assert render(ask(prompt=1), tokenizer, budget=900) == now
+    prompt.prompt_digest.cache_clear()
+
+
+def test_a_generation_that_is_gone_is_refused(tokenizer: Any) -> None:
+    with pytest.raises(ValueError, match="generation 7 are gone; known are 1"):
+        render(ask(prompt=7), tokenizer, budget=900)
 
 
 def test_harmless_text_stays_as_it_is() -> None:

@@ -235,7 +235,7 @@ def test_runs_for_real(ordered: TrainingRun) -> None:
     run = runs.carry_out(ordered.pk)
     assert run is not None and run.state == "done", (run, training_folder.tail(Path(ordered.folder) / "log.txt"))
     assert run.adapter is not None and Path(run.adapter.path).is_dir()
-    assert run.adapter.card["figures"]["examples"] == 20
+    assert run.adapter.card["figures"]["examples"] == 26  # with the planted secrets
 
 
 def test_the_command_orders_trains_and_prints_json(

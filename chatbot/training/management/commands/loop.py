@@ -1,0 +1,57 @@
+"""`manage.py loop`: the whole circle from logged conversations to a promoted adapter, with a report."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from chatbot.conversations.refusals import Refusal
+from chatbot.training import looping
+from finetune.training_config import TrainingConfig
+
+
+class Command(BaseCommand):
+    help = "Harvest, approve what carries no flag, freeze, train, evaluate, and promote what passes the gate."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        usual = TrainingConfig()
+        parser.add_argument(
+            "--base", default="", metavar="MODEL", help="default: GENERATOR_MODEL, or the starter model"
+        )
+        parser.add_argument("--name", default="Loop", help="name of the dataset")
+        parser.add_argument("--rank", type=int, default=usual.rank)
+        parser.add_argument("--epochs", type=int, default=usual.epochs)
+        parser.add_argument("--max-steps", type=int, default=usual.max_steps)
+        parser.add_argument("--batch", type=int, default=usual.batch)
+        parser.add_argument("--learning-rate", type=float, default=1e-3, help="small models want more than large ones")
+        parser.add_argument("--max-tokens", type=int, default=usual.max_tokens)
+        parser.add_argument("--share", type=float, default=0.2, help="of the conversations that go on trial")
+        parser.add_argument("--no-promote", action="store_true", help="end with the gate's verdict")
+        parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            names = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens")
+            config = TrainingConfig(**{name: options[name] for name in names})
+            base = options["base"] or looping.default_base()
+            if not settings.GENERATOR_MODEL:
+                settings.GENERATOR_MODEL = base  # the trial serves what it trains, in this process alone
+            wishes = looping.Wishes(base, config, options["name"], options["share"], not options["no_promote"])
+            report = looping.run(wishes, tell=lambda said: print(said, file=sys.stderr))
+        except (ValueError, RuntimeError, Refusal) as refused:
+            raise CommandError(str(refused)) from refused
+        if options["json"]:
+            self.stdout.write(json.dumps(report, ensure_ascii=False))
+            return
+        self.stdout.write(f"{'':14} {'before':>10} {'after':>10}   difference (95 %)")
+        for name, after in report["after"].items():
+            one = report["differences"][name]
+            change = f"{one['difference']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f}, n={one['n']})"
+            self.stdout.write(f"{name:14} {report['before'][name]:10.3f} {after:10.3f}   {change}")
+        for sentence in report["gate"]["failed"]:
+            self.stdout.write(f"- {sentence}")
+        said = "promoted" if report["promoted"] else "not promoted"
+        self.stdout.write(f"gate {report['gate']['verdict']}, {said}, {report['seconds']:.0f} s")
