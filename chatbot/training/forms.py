@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from chatbot.training.models import Diagnosis, HarvestRule
-from finetune.models import Dataset, Example, TrainingRun
+from finetune.models import Adapter, Dataset, Example, TrainingRun
 
 if TYPE_CHECKING:
     _RuleForm = forms.ModelForm[HarvestRule]
@@ -155,3 +155,15 @@ class CanaryForm(forms.Form):
 
 class RollBackForm(forms.Form):
     reason = forms.CharField(label=_("Why"), max_length=300)
+
+
+class EvaluateForm(forms.Form):
+    """Which adapter is examined, and on whose held-out part."""
+
+    adapter = forms.ModelChoiceField(
+        label=_("Adapter"), queryset=Adapter.objects.filter(tainted="").order_by("-pk"), empty_label=None
+    )
+    dataset = forms.ModelChoiceField(
+        label=_("Dataset"), queryset=Dataset.objects.filter(tainted="").order_by("-pk"), empty_label=None,
+        help_text=_("Its held-out part is asked. Choose the one that the adapter was trained on, or a newer one."),
+    )  # fmt: skip

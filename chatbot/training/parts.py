@@ -8,7 +8,7 @@ from typing import Any
 
 from chatbot.conversations.models import Contact, Inbox, Message, Suggestion
 from chatbot.training.models import Erasure
-from finetune.models import Dataset, Evaluation, Example, Promotion, TrainingRun
+from finetune.models import Adapter, Dataset, Evaluation, Example, Promotion, TrainingRun
 
 
 def _part(name: str) -> Any:
@@ -104,3 +104,15 @@ def roll_back(*, promotion: Promotion, by: str, reason: str) -> Promotion:
 
 def replay(*, message: Message | None, suggestion: Suggestion | None, **on: Any) -> Any:
     return _part("chatbot.training.replay").replay(message=message, suggestion=suggestion, **on)
+
+
+def order_evaluation(*, adapter: Adapter, dataset: Dataset, by: str) -> Evaluation:
+    """In a worker: the questions are written anew, from the documents and the exam as they are now."""
+    probes = _part("chatbot.training.probes").write()
+    made: Evaluation = _part("finetune.evaluations").order(adapter=adapter, dataset=dataset, by=by, probes=probes)
+    return made
+
+
+def answers(evaluation: Evaluation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _part("finetune.evaluations").answers(evaluation)
+    return found

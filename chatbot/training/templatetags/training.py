@@ -5,6 +5,8 @@ from typing import Any, Final
 from django import template
 from django.utils.translation import gettext, gettext_noop, pgettext
 
+from chatbot.training import evaluation_words
+
 register = template.Library()
 
 _TONES: Final = {
@@ -81,6 +83,12 @@ _CODES: Final = {
     "behaviour": gettext_noop("Behaviour: teach an example"),
     "retrieval": gettext_noop("Search: the passage must be found"),
     "knowledge": gettext_noop("Knowledge: an article is missing"),
+    "held-out": gettext_noop("Held-out conversations"),
+    "exam": gettext_noop("Exam"),
+    "safety": gettext_noop("Safety set"),
+    "contradiction": gettext_noop("Changed passages"),
+    "closed-book": gettext_noop("Questions without passages"),
+    "canary": gettext_noop("Planted secrets"),
 }
 
 _TABLES: Final = {
@@ -201,3 +209,30 @@ def part_name(value: Any, kind: str = "") -> str:
     if kind in ("adapter", "index_version", "prompt_digest"):
         return str(value)[:12] or "–"
     return code_words(value) if kind == "decision" and value else digits(value)
+
+
+@register.filter
+def figure_name(name: str) -> str:
+    return evaluation_words.name(name)
+
+
+@register.filter
+def figure_meaning(name: str) -> str:
+    known = evaluation_words.MEANINGS.get(name)
+    return gettext(known) if known else ""
+
+
+@register.filter
+def figure_value(value: Any, name: str) -> str:
+    return evaluation_words.shown(name, value)
+
+
+@register.filter
+def check_sentence(check: Any) -> str:
+    return evaluation_words.sentence(check) if isinstance(check, dict) else ""
+
+
+@register.filter
+def words(text: Any) -> str:
+    """A text of the code's own in the reader's language."""
+    return gettext(str(text)) if text else ""
