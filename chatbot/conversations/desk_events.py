@@ -81,6 +81,9 @@ class SuggestionOut(Event):
     citations: tuple[CitationOut, ...] = ()
     confidence: float = 0.0
     decision: str = ""
+    engine: str = ""
+    adapter: str = ""
+    """Digest of the adapter that wrote it; empty: the base model, or an engine that has none."""
     hint: str = ""
     error: str = ""
 

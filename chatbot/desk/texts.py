@@ -107,6 +107,8 @@ def _conversation() -> dict[str, str]:
         "decision_handoff": _("Handed over"),
         "engine": _("Engine"),
         "adapter": _("Adapter"),
+        "baseModel": _("none: the base model"),
+        "replay": _("Answer again"),
         "indexVersion": _("Index version"),
         "thumbUp": _("The customer found this helpful"),
         "thumbDown": _("The customer did not find this helpful"),

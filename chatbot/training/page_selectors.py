@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 
 from chatbot.training.models import Diagnosis, HarvestRule
 from chatbot.training.reviewing import interleaved
-from finetune.models import Dataset, Example, TrainingRun
+from finetune.models import Adapter, Dataset, Evaluation, Example, Promotion, TrainingRun
 
 PAGE_SIZE: Final = 20
 
@@ -27,12 +27,18 @@ class Loop:
     runs: int
     running: int
     failed: int
+    evaluations: int
+    passed: int
+    blocked: int
+    unexamined: int
+    """Adapters that no evaluation has looked at."""
     fixes: int
 
 
 def loop() -> Loop:
     states = counts()
     runs = dict(TrainingRun.objects.order_by().values_list("state").annotate(Count("pk")))
+    verdicts = dict(Evaluation.objects.order_by().values_list("verdict").annotate(Count("pk")))
     return Loop(
         rules_on=HarvestRule.objects.filter(enabled=True).count(),
         pending=states.get("pending", 0),
@@ -44,12 +50,18 @@ def loop() -> Loop:
         runs=sum(runs.values()),
         running=runs.get("queued", 0) + runs.get("running", 0),
         failed=runs.get("failed", 0),
+        evaluations=sum(verdicts.values()),
+        passed=verdicts.get("passed", 0),
+        blocked=verdicts.get("blocked", 0),
+        unexamined=Adapter.objects.filter(evaluations=None, tainted="").count(),
         fixes=Diagnosis.objects.filter(done_at=None).count(),
     )
 
 
-def next_step(now: Loop) -> str:
+def next_step(now: Loop, *, canary: bool = False) -> str:
     """What a person does next: the code of a sentence."""
+    if canary:
+        return "canary"
     if now.running:
         return "wait"
     if now.pending:
@@ -60,6 +72,8 @@ def next_step(now: Loop) -> str:
         return "freeze"
     if now.datasets and not now.runs:
         return "train"
+    if now.unexamined:
+        return "evaluate"
     return "fixes" if now.fixes else "rest"
 
 
@@ -100,3 +114,11 @@ def counts() -> dict[str, int]:
 
 def fixes() -> QuerySet[Diagnosis]:
     return Diagnosis.objects.select_related("message", "example").order_by("-made_at", "-pk")
+
+
+def promotions() -> QuerySet[Promotion]:
+    return Promotion.objects.select_related("adapter", "before", "evaluation").order_by("-started_at", "-pk")
+
+
+def adapters() -> QuerySet[Adapter]:
+    return Adapter.objects.select_related("run__dataset").prefetch_related("evaluations").order_by("-active", "-pk")

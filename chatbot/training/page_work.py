@@ -1,4 +1,4 @@
-"""What a page asks for and only a worker can do, because it needs the models: harvesting and diagnosing.
+"""What a page asks of a worker, for it takes models or time: harvesting, diagnosing, replaying, evaluations' questions.
 
 Kept in the cache under a token that only who asked can read; the page polls. The web process calls `start` and `read`.
 """
@@ -14,8 +14,9 @@ from django.utils.translation import gettext, gettext_noop
 from chatbot.conversations.errands import Errand
 from chatbot.conversations.models import Message, Suggestion
 from chatbot.training.pages import REFUSALS
+from finetune.models import Adapter, Dataset
 
-Kind = Literal["diagnose", "harvest"]
+Kind = Literal["diagnose", "harvest", "replay", "evaluate"]
 FAILED: Final = gettext_noop("This could not be done. The worker's log says why; try again.")
 KEEP_SECONDS: Final = 1800
 GONE: Final = gettext_noop("This conversation has been deleted.")
@@ -110,4 +111,20 @@ def _harvest(asked: dict[str, Any], by: str) -> dict[str, Any]:
     return asdict(made) if is_dataclass(made) and not isinstance(made, type) else dict(made)
 
 
-_WORK: Final = {"diagnose": _diagnose, "harvest": _harvest}
+def _replay(asked: dict[str, Any], _by: str) -> dict[str, Any]:
+    from chatbot.training import parts
+
+    return asdict(parts.replay(**subject(asked), **asked["on"]))
+
+
+def _evaluate(asked: dict[str, Any], by: str) -> int:
+    from chatbot.training import parts
+
+    adapter = Adapter.objects.filter(pk=asked["adapter"]).first()
+    dataset = Dataset.objects.filter(pk=asked["dataset"]).first()
+    if adapter is None or dataset is None:
+        raise ValueError(gettext("The adapter or the dataset is gone meanwhile."))
+    return int(parts.order_evaluation(adapter=adapter, dataset=dataset, by=by).pk)
+
+
+_WORK: Final = {"diagnose": _diagnose, "harvest": _harvest, "replay": _replay, "evaluate": _evaluate}

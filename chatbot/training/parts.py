@@ -8,7 +8,7 @@ from typing import Any
 
 from chatbot.conversations.models import Contact, Inbox, Message, Suggestion
 from chatbot.training.models import Erasure
-from finetune.models import Dataset, Example, TrainingRun
+from finetune.models import Adapter, Dataset, Evaluation, Example, Promotion, TrainingRun
 
 
 def _part(name: str) -> Any:
@@ -85,3 +85,34 @@ def order_run(*, dataset: Dataset, base_model: str, config: Any, by: str) -> Tra
 
 def cancel_run(*, run: TrainingRun, by: str) -> Any:
     return _part("finetune.runs").cancel(run=run, by=by)
+
+
+def start_canary(*, evaluation: Evaluation, share: float, by: str) -> Promotion:
+    made: Promotion = _part("finetune.promotion").start_canary(evaluation=evaluation, share=share, by=by)
+    return made
+
+
+def promote(*, promotion: Promotion, by: str) -> Promotion:
+    made: Promotion = _part("finetune.promotion").promote(promotion=promotion, by=by)
+    return made
+
+
+def roll_back(*, promotion: Promotion, by: str, reason: str) -> Promotion:
+    made: Promotion = _part("finetune.promotion").roll_back(promotion=promotion, by=by, reason=reason)
+    return made
+
+
+def replay(*, message: Message | None, suggestion: Suggestion | None, **on: Any) -> Any:
+    return _part("chatbot.training.replay").replay(message=message, suggestion=suggestion, **on)
+
+
+def order_evaluation(*, adapter: Adapter, dataset: Dataset, by: str) -> Evaluation:
+    """In a worker: the questions are written anew, from the documents and the exam as they are now."""
+    probes = _part("chatbot.training.probes").write()
+    made: Evaluation = _part("finetune.evaluations").order(adapter=adapter, dataset=dataset, by=by, probes=probes)
+    return made
+
+
+def answers(evaluation: Evaluation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _part("finetune.evaluations").answers(evaluation)
+    return found

@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from chatbot.training.views import datasets, erasing, fixes, harvests, home, reviews, runs
+from chatbot.training.views import (
+    datasets,
+    erasing,
+    evaluations,
+    fixes,
+    harvests,
+    home,
+    promotions,
+    replays,
+    reviews,
+    runs,
+    votes,
+)
 
 app_name = "training"
 urlpatterns = [
@@ -31,4 +43,15 @@ urlpatterns = [
     path("runs/new/", runs.new, name="new_run"),
     path("runs/<int:run_id>/", runs.run, name="run"),
     path("runs/<int:run_id>/cancel/", runs.cancel, name="cancel_run"),
+    path("evaluations/", evaluations.evaluations, name="evaluations"),
+    path("evaluations/work/<str:token>/", evaluations.waiting, name="evaluation_work"),
+    path("evaluations/<int:evaluation_id>/", evaluations.evaluation, name="evaluation"),
+    path("evaluations/<int:evaluation_id>/vote/", votes.vote, name="vote"),
+    path("adapters/", promotions.adapters, name="adapters"),
+    path("adapters/<int:adapter_id>/", promotions.adapter, name="adapter"),
+    path("canary/<int:evaluation_id>/", promotions.canary, name="start_canary"),
+    path("promotions/<int:promotion_id>/promote/", promotions.promote, name="promote"),
+    path("promotions/<int:promotion_id>/back/", promotions.roll_back, name="roll_back"),
+    path("replay/", replays.replay, name="replay"),
+    path("replay/<str:token>/", replays.outcome, name="replayed"),
 ]

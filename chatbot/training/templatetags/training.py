@@ -5,11 +5,13 @@ from typing import Any, Final
 from django import template
 from django.utils.translation import gettext, gettext_noop, pgettext
 
+from chatbot.training import evaluation_words
+
 register = template.Library()
 
 _TONES: Final = {
     "pending": "busy", "queued": "busy", "running": "busy", "canary": "busy",
-    "approved": "good", "done": "good", "passed": "good", "active": "good",
+    "better": "good", "worse": "bad", "approved": "good", "done": "good", "passed": "good", "active": "good",
     "failed": "bad", "tainted": "bad", "blocked": "bad", "rolled_back": "warn", "rejected": "warn",
 }  # fmt: skip
 _CODES: Final = {
@@ -47,9 +49,46 @@ _CODES: Final = {
     "canned": gettext_noop("A canned reply"),
     "fix": gettext_noop("A fix"),
     "import": gettext_noop("An imported conversation"),
+    "conversations": gettext_noop("Conversations"),
+    "answers": gettext_noop("Answers that a model wrote"),
+    "named": gettext_noop("of them by the side's own adapter"),
+    "cut": gettext_noop("Text that failed verification"),
+    "abstained": gettext_noop("The bot did not know"),
+    "handed-over": gettext_noop("Handed over to a person"),
+    "thumbs-down": gettext_noop("Thumbs down, where there were any"),
+    "drafts-rejected": gettext_noop("Drafts rewritten or dismissed"),
+    "stars": gettext_noop("Stars of the customers"),
+    "edits": gettext_noop("Changed in drafts that were sent"),
+    "write-ms": gettext_noop("Time to write, median"),
+    "decision": gettext_noop("Decision"),
+    "confidence": gettext_noop("Confidence"),
+    "engine": gettext_noop("Engine"),
+    "adapter": gettext_noop("Adapter"),
+    "index-version": gettext_noop("Index version"),
+    "prompt-digest": gettext_noop("Prompt"),
+    "milliseconds": gettext_noop("Milliseconds"),
+    "answer": gettext_noop("Answered from the documents"),
+    "clarify": gettext_noop("Asked back"),
+    "abstain": gettext_noop("Did not know"),
+    "handoff": gettext_noop("Handed over"),
+    "smalltalk": gettext_noop("Small talk"),
+    "an address that no passage holds": gettext_noop("an address that no passage holds"),
+    "a number, date or amount that no passage holds there": gettext_noop(
+        "a number, date or amount that no passage holds there"
+    ),
+    "a name that no passage holds": gettext_noop("a name that no passage holds"),
+    "a passage says the opposite": gettext_noop("a passage says the opposite"),
+    "no passage supports it": gettext_noop("no passage supports it"),
+    "nothing supports it": gettext_noop("no passage supports it"),
     "behaviour": gettext_noop("Behaviour: teach an example"),
     "retrieval": gettext_noop("Search: the passage must be found"),
     "knowledge": gettext_noop("Knowledge: an article is missing"),
+    "held-out": gettext_noop("Held-out conversations"),
+    "exam": gettext_noop("Exam"),
+    "safety": gettext_noop("Safety set"),
+    "contradiction": gettext_noop("Changed passages"),
+    "closed-book": gettext_noop("Questions without passages"),
+    "canary": gettext_noop("Planted secrets"),
 }
 
 _TABLES: Final = {
@@ -112,6 +151,8 @@ def state_words(state: str) -> str:
         "active": pgettext("promotion", "Answers all"),
         "rolled_back": pgettext("promotion", "Rolled back"),
         "replaced": pgettext("promotion", "Replaced"),
+        "better": pgettext("difference", "better"),
+        "worse": pgettext("difference", "worse"),
     }
     return words.get(state, state)
 
@@ -160,3 +201,38 @@ def percent(share: Any) -> str:
 @register.filter
 def get(mapping: Any, key: str) -> Any:
     return mapping.get(key) if isinstance(mapping, dict) else None
+
+
+@register.filter
+def part_name(value: Any, kind: str = "") -> str:
+    """A figure of an answer as a table shows it: digests short, decisions in words."""
+    if kind in ("adapter", "index_version", "prompt_digest"):
+        return str(value)[:12] or "–"
+    return code_words(value) if kind == "decision" and value else digits(value)
+
+
+@register.filter
+def figure_name(name: str) -> str:
+    return evaluation_words.name(name)
+
+
+@register.filter
+def figure_meaning(name: str) -> str:
+    known = evaluation_words.MEANINGS.get(name)
+    return gettext(known) if known else ""
+
+
+@register.filter
+def figure_value(value: Any, name: str) -> str:
+    return evaluation_words.shown(name, value)
+
+
+@register.filter
+def check_sentence(check: Any) -> str:
+    return evaluation_words.sentence(check) if isinstance(check, dict) else ""
+
+
+@register.filter
+def words(text: Any) -> str:
+    """A text of the code's own in the reader's language."""
+    return gettext(str(text)) if text else ""
