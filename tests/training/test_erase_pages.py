@@ -167,6 +167,10 @@ def test_the_whole_way_from_search_to_receipt() -> None:
     assert "Its files are removed" in client.get(reverse("training:dataset", args=[ana.dataset.pk])).content.decode()
     for page in (reverse("training:example", args=[ana.examples[0].pk]), reverse("training:review") + "?state=tainted"):
         assert client.get(page).status_code == 200
+    adapter = client.get(reverse("training:adapter", args=[ana.adapter.pk])).content.decode()
+    assert "A customer whose conversations it rests on was erased." in adapter
+    assert "goes on answering until" in adapter
+    assert client.get(reverse("training:evaluation", args=[ana.evaluation.pk])).status_code == 200
     Adapter.objects.update(active=False)
     assert "One of them still answers" not in client.get(shown.redirect_chain[0][0]).content.decode()
 
