@@ -31,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--lessons", type=float, default=usual.lessons, help="generated lessons beside each example"
         )
+        parser.add_argument("--seed", type=int, default=usual.seed)
         parser.add_argument("--share", type=float, default=0.2, help="of the conversations that go on trial")
         parser.add_argument("--no-promote", action="store_true", help="end with the gate's verdict")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -40,7 +41,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            names = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons")
+            names = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons", "seed")
             config = TrainingConfig(**{name: options[name] for name in names})
             base = options["base"] or looping.default_base()
             if not settings.GENERATOR_MODEL:
