@@ -1,4 +1,4 @@
-"""What a page asks for and a worker does, for it takes models or time: harvesting, diagnosing, questions of evaluations.
+"""What a page asks for and a worker does, as it takes models or time: harvesting, diagnosing, ordering evaluations.
 
 Kept in the cache under a token that only who asked can read; the page polls. The web process calls `start` and `read`.
 """
