@@ -81,6 +81,9 @@ class SuggestionOut(Event):
     citations: tuple[CitationOut, ...] = ()
     confidence: float = 0.0
     decision: str = ""
+    engine: str = ""
+    adapter: str = ""
+    """Digest of the adapter that wrote it; empty: the base model, or an engine that has none."""
     hint: str = ""
     error: str = ""
 
@@ -198,6 +201,14 @@ class Row(Event):
 
     type: Literal["row"] = "row"
     row: RowOut
+
+
+class Gone(Event):
+    """The conversation was erased with its customer: nothing of it may stay on a desk."""
+
+    type: Literal["gone"] = "gone"
+    conversation: UUID
+    inbox: int
 
 
 class Opened(Event):
@@ -350,6 +361,7 @@ ToDesk = (
     | Found
     | Counts
     | Row
+    | Gone
     | Opened
     | Viewers
     | CustomerTyping
@@ -371,7 +383,7 @@ ToDesk = (
 `state` and `rating`, each with the conversation's id in `conversation`."""
 
 # What may travel through the channel layer, and by which group.
-TO_INBOX: Final = (Row,)
+TO_INBOX: Final = (Row, Gone)
 TO_FOLLOWERS: Final = (SuggestionOut, NoteOut, ActivityOut, Viewers, CustomerTyping, CustomerSeen)
 TO_PERSON: Final = (Mentioned, Alert, Composition)
 TO_TEAM: Final = (Presence,)
@@ -404,9 +416,10 @@ def layer_message(event: Event) -> dict[str, Any]:
         return {"type": "desk.composition", "event": event.model_dump(mode="json")}
     unread = {"row": {"read_seq"}} if isinstance(event, Row) else None
     of_followers = isinstance(event, TO_FOLLOWERS)
+    inbox = event.row.inbox if isinstance(event, Row) else event.inbox if isinstance(event, Gone) else None
     return {
         "type": "desk.event",
-        "inbox": event.row.inbox if isinstance(event, Row) else None,
+        "inbox": inbox,
         "followed": str(event.conversation) if of_followers else None,  # type: ignore[attr-defined]
         "text": event.model_dump_json(exclude=unread),
     }

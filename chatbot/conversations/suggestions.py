@@ -140,6 +140,8 @@ def suggestion_out(suggestion: Suggestion, conversation: Conversation) -> desk_e
             ],
             "confidence": suggestion.confidence,
             "decision": suggestion.decision,
+            "engine": suggestion.engine,
+            "adapter": suggestion.adapter,
             "hint": suggestion.hint,
             "error": suggestion.error,
         }

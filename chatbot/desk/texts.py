@@ -107,6 +107,8 @@ def _conversation() -> dict[str, str]:
         "decision_handoff": _("Handed over"),
         "engine": _("Engine"),
         "adapter": _("Adapter"),
+        "baseModel": _("none: the base model"),
+        "replay": _("Answer again"),
         "indexVersion": _("Index version"),
         "thumbUp": _("The customer found this helpful"),
         "thumbDown": _("The customer did not find this helpful"),
@@ -319,5 +321,6 @@ def _alerts() -> dict[str, str]:
         "offline": _("You are offline. What you write is kept and sent when you are back."),
         "reconnecting": _("The connection is lost. Reconnecting…"),
         "notNow": _("There is no connection at the moment. Please try again when it is back."),
+        "gone": _("This conversation has been erased, together with its customer."),
         "stopped": _("The desk cannot go on. Reload the page."),
     }

@@ -18,12 +18,14 @@ from chatbot.desk.texts import texts
 def home(request: HttpRequest) -> HttpResponse:
     """Shows nothing of anybody: what a conversation in the address holds, the socket tells those who may see it."""
     socket_url = f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}/ws/desk/"
+    may_change = may(request.user, "training.change")
     config = {
         "socket": socket_url,
         "language": get_language() or settings.LANGUAGE_CODE,
         "user": request.user.pk,
         "limit": settings.MESSAGE_MAX_CHARS,
-        "fix": reverse("training:fix") if may(request.user, "training.change") else "",
+        "fix": reverse("training:fix") if may_change else "",
+        "replay": reverse("training:replay") if may_change else "",
         "title": _("Desk") + " · Parley",
         "texts": texts(),
     }

@@ -130,6 +130,11 @@ class RunForm(forms.Form):
         label=_("Tokens of an example at most"), min_value=64, max_value=32768, initial=1024
     )
 
+    lessons = forms.FloatField(
+        label=_("Generated lessons for each example"), min_value=0, max_value=10, initial=0.5,
+        help_text=_("About invented companies. They keep the model able to copy, to cite and to say it does not know."),
+    )  # fmt: skip
+
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
         dataset, method = said.get("dataset"), said.get("method")
@@ -140,8 +145,16 @@ class RunForm(forms.Form):
         return said
 
     def config(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in
-                ("method", "rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens")}  # fmt: skip
+        names = ("method", "rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons")
+        return {name: self.cleaned_data[name] for name in names}
+
+
+class CanaryForm(forms.Form):
+    share = forms.IntegerField(label=_("Share of the conversations (%)"), min_value=1, max_value=50, initial=10)
+
+
+class RollBackForm(forms.Form):
+    reason = forms.CharField(label=_("Why"), max_length=300)
 
 
 class EvaluateForm(forms.Form):

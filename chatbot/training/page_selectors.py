@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 
 from chatbot.training.models import Diagnosis, HarvestRule
 from chatbot.training.reviewing import interleaved
-from finetune.models import Adapter, Dataset, Evaluation, Example, TrainingRun
+from finetune.models import Adapter, Dataset, Evaluation, Example, Promotion, TrainingRun
 
 PAGE_SIZE: Final = 20
 
@@ -58,8 +58,10 @@ def loop() -> Loop:
     )
 
 
-def next_step(now: Loop) -> str:
+def next_step(now: Loop, *, canary: bool = False) -> str:
     """What a person does next: the code of a sentence."""
+    if canary:
+        return "canary"
     if now.running:
         return "wait"
     if now.pending:
@@ -112,3 +114,11 @@ def counts() -> dict[str, int]:
 
 def fixes() -> QuerySet[Diagnosis]:
     return Diagnosis.objects.select_related("message", "example").order_by("-made_at", "-pk")
+
+
+def promotions() -> QuerySet[Promotion]:
+    return Promotion.objects.select_related("adapter", "before", "evaluation").order_by("-started_at", "-pk")
+
+
+def adapters() -> QuerySet[Adapter]:
+    return Adapter.objects.select_related("run__dataset").prefetch_related("evaluations").order_by("-active", "-pk")

@@ -3,14 +3,16 @@
 import logging
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext
 
 from chatbot.accounts import audit
+from chatbot.conversations.models import Message
 from chatbot.conversations.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -50,3 +52,18 @@ def note(request: HttpRequest, action: str, target: str, **detail: Any) -> None:
 
 def by(request: HttpRequest) -> str:
     return str(request.user.get_username())
+
+
+def number(text: str) -> int:
+    """A number from an address; 0, which nothing has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def message_at(conversation: str, seq: str) -> Message:
+    """The bot's message that the desk means: it knows conversations by their public id. Raises Http404."""
+    try:
+        public = UUID(conversation)
+    except ValueError as error:
+        raise Http404 from error
+    place = {"conversation__public_id": public, "seq": number(seq)}
+    return get_object_or_404(Message.objects.select_related("conversation"), role=Message.Role.BOT, **place)

@@ -6,8 +6,9 @@ The web process must not load what these modules may load, so nothing here is im
 from importlib import import_module
 from typing import Any
 
-from chatbot.conversations.models import Inbox, Message, Suggestion
-from finetune.models import Adapter, Dataset, Evaluation, Example, TrainingRun
+from chatbot.conversations.models import Contact, Inbox, Message, Suggestion
+from chatbot.training.models import Erasure
+from finetune.models import Adapter, Dataset, Evaluation, Example, Promotion, TrainingRun
 
 
 def _part(name: str) -> Any:
@@ -52,6 +53,16 @@ def apply(*, diagnosis: Any, by: str) -> Any:
     return _part("chatbot.training.fixing").apply(diagnosis=diagnosis, by=by)
 
 
+def erase(*, contact: Contact, by: str, reason: str) -> Erasure:
+    made: Erasure = _part("chatbot.training.erasure").erase(contact=contact, by=by, reason=reason)
+    return made
+
+
+def receipt(erasure: Erasure) -> dict[str, Any]:
+    told: dict[str, Any] = _part("chatbot.training.erasure").receipt(erasure)
+    return told
+
+
 def freeze(*, name: str, kind: str, held_out: float, by: str) -> Dataset:
     made: Dataset = _part("finetune.datasets").freeze(name=name, kind=kind, by=by, held_out=held_out)
     return made
@@ -74,6 +85,25 @@ def order_run(*, dataset: Dataset, base_model: str, config: Any, by: str) -> Tra
 
 def cancel_run(*, run: TrainingRun, by: str) -> Any:
     return _part("finetune.runs").cancel(run=run, by=by)
+
+
+def start_canary(*, evaluation: Evaluation, share: float, by: str) -> Promotion:
+    made: Promotion = _part("finetune.promotion").start_canary(evaluation=evaluation, share=share, by=by)
+    return made
+
+
+def promote(*, promotion: Promotion, by: str) -> Promotion:
+    made: Promotion = _part("finetune.promotion").promote(promotion=promotion, by=by)
+    return made
+
+
+def roll_back(*, promotion: Promotion, by: str, reason: str) -> Promotion:
+    made: Promotion = _part("finetune.promotion").roll_back(promotion=promotion, by=by, reason=reason)
+    return made
+
+
+def replay(*, message: Message | None, suggestion: Suggestion | None, **on: Any) -> Any:
+    return _part("chatbot.training.replay").replay(message=message, suggestion=suggestion, **on)
 
 
 def order_evaluation(*, adapter: Adapter, dataset: Dataset, by: str) -> Evaluation:

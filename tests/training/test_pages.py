@@ -141,6 +141,7 @@ def _form(name: str, rows: SimpleNamespace) -> dict[str, Any]:
             "batch": 1,
             "learning_rate": 1e-4,
             "max_tokens": 512,
+            "lessons": 0.5,
             "do": "start",
         },
         "training:evaluations": {"adapter": rows.adapter.pk, "dataset": rows.dataset.pk},
@@ -321,3 +322,34 @@ def test_a_running_training_shows_its_curve_and_asks_again_while_it_runs(rows: S
     assert "<polyline" in page and "every 2s" in page and HOSTILE not in page
     TrainingRun.objects.update(state="done")
     assert "every 2s" not in client_of("analyst").get(reverse("training:run", args=[rows.run.pk])).content.decode()
+
+
+def test_a_fix_of_an_answer_that_was_erased_while_it_waited_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its question must not become a diagnosis of nobody's."""
+    talk = factories.conversation()
+    said = Message.objects.create(conversation=talk, seq=1, role="bot", text="No idea.")
+    monkeypatch.setattr("chatbot.training.tasks.carry_out.apply_async", lambda **_call: None)
+    asked = {"message": said.pk, "suggestion": None, "question": "my secret", "wanted": "", "passage_id": None}
+    token = page_work.start("diagnose", asked=asked, user_id=1, by="boss")
+    talk.contact.delete()
+    page_work.run(token)
+    kept = page_work.read(token, "diagnose", user_id=1)
+    assert kept is not None
+    assert (kept["state"], kept["reason"]) == ("failed", "This conversation has been deleted.")
+    assert not Diagnosis.objects.exists()
+    assert "secret" not in str(kept)
+
+
+def test_what_was_asked_about_an_erased_answer_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = factories.conversation()
+    said = Message.objects.create(conversation=talk, seq=1, role="bot", text="No idea.")
+    monkeypatch.setattr("chatbot.training.tasks.carry_out.apply_async", lambda **_call: None)
+    asked = {"message": said.pk, "suggestion": None, "question": "my secret", "wanted": "", "passage_id": None}
+    tokens = [page_work.start("diagnose", asked=asked, user_id=1, by="boss") for _ in range(2)]
+    other = page_work.start("harvest", asked={"inbox": None}, user_id=1, by="boss")
+    page_work.forget([talk.pk, 999_999])
+    for token in tokens:
+        assert "secret" not in str(page_work.read(token, "diagnose", user_id=1))
+    kept = page_work.read(other, "harvest", user_id=1)
+    assert kept is not None
+    assert kept["state"] == "waiting"

@@ -11,7 +11,7 @@ register = template.Library()
 
 _TONES: Final = {
     "pending": "busy", "queued": "busy", "running": "busy", "canary": "busy",
-    "approved": "good", "done": "good", "passed": "good", "active": "good",
+    "better": "good", "worse": "bad", "approved": "good", "done": "good", "passed": "good", "active": "good",
     "failed": "bad", "tainted": "bad", "blocked": "bad", "rolled_back": "warn", "rejected": "warn",
 }  # fmt: skip
 _CODES: Final = {
@@ -49,6 +49,37 @@ _CODES: Final = {
     "canned": gettext_noop("A canned reply"),
     "fix": gettext_noop("A fix"),
     "import": gettext_noop("An imported conversation"),
+    "conversations": gettext_noop("Conversations"),
+    "answers": gettext_noop("Answers that a model wrote"),
+    "named": gettext_noop("of them by the side's own adapter"),
+    "cut": gettext_noop("Text that failed verification"),
+    "abstained": gettext_noop("The bot did not know"),
+    "handed-over": gettext_noop("Handed over to a person"),
+    "thumbs-down": gettext_noop("Thumbs down, where there were any"),
+    "drafts-rejected": gettext_noop("Drafts rewritten or dismissed"),
+    "stars": gettext_noop("Stars of the customers"),
+    "edits": gettext_noop("Changed in drafts that were sent"),
+    "write-ms": gettext_noop("Time to write, median"),
+    "decision": gettext_noop("Decision"),
+    "confidence": gettext_noop("Confidence"),
+    "engine": gettext_noop("Engine"),
+    "adapter": gettext_noop("Adapter"),
+    "index-version": gettext_noop("Index version"),
+    "prompt-digest": gettext_noop("Prompt"),
+    "milliseconds": gettext_noop("Milliseconds"),
+    "answer": gettext_noop("Answered from the documents"),
+    "clarify": gettext_noop("Asked back"),
+    "abstain": gettext_noop("Did not know"),
+    "handoff": gettext_noop("Handed over"),
+    "smalltalk": gettext_noop("Small talk"),
+    "an address that no passage holds": gettext_noop("an address that no passage holds"),
+    "a number, date or amount that no passage holds there": gettext_noop(
+        "a number, date or amount that no passage holds there"
+    ),
+    "a name that no passage holds": gettext_noop("a name that no passage holds"),
+    "a passage says the opposite": gettext_noop("a passage says the opposite"),
+    "no passage supports it": gettext_noop("no passage supports it"),
+    "nothing supports it": gettext_noop("no passage supports it"),
     "behaviour": gettext_noop("Behaviour: teach an example"),
     "retrieval": gettext_noop("Search: the passage must be found"),
     "knowledge": gettext_noop("Knowledge: an article is missing"),
@@ -59,6 +90,47 @@ _CODES: Final = {
     "closed-book": gettext_noop("Questions without passages"),
     "canary": gettext_noop("Planted secrets"),
 }
+
+_TABLES: Final = {
+    "conversations.Contact": gettext_noop("Contacts"),
+    "conversations.PageView": gettext_noop("Pages that were seen"),
+    "widget.Visitor": gettext_noop("Browsers"),
+    "conversations.Conversation": gettext_noop("Conversations"),
+    "conversations.Conversation_tags": gettext_noop("Tags of conversations"),
+    "conversations.Message": gettext_noop("Messages"),
+    "conversations.Citation": gettext_noop("Sources of messages"),
+    "conversations.AnswerCard": gettext_noop("Answer cards"),
+    "conversations.Rating": gettext_noop("Ratings of messages"),
+    "conversations.ConversationRating": gettext_noop("Ratings of conversations"),
+    "conversations.Note": gettext_noop("Notes"),
+    "conversations.Mention": gettext_noop("Mentions in notes"),
+    "conversations.Activity": gettext_noop("Lines of the timeline"),
+    "conversations.ReadMark": gettext_noop("Read marks"),
+    "conversations.ReplyJob": gettext_noop("Answers under way or done"),
+    "conversations.Suggestion": gettext_noop("Drafts"),
+    "conversations.OutboundEmail": gettext_noop("E-mails sent"),
+    "conversations.InboundEmail": gettext_noop("E-mails received"),
+    "conversations.EmailOptOut": gettext_noop("Wishes for no more e-mails"),
+    "training.Consent": gettext_noop("Consents"),
+    "training.Provenance": gettext_noop("Origins of examples"),
+    "training.Diagnosis": gettext_noop("Fixes"),
+    "training.Vote": gettext_noop("Votes on answers"),
+    "examples": gettext_noop("Examples whose words were wiped"),
+    "audit_lines": gettext_noop("Lines of the audit log with a pseudonym"),
+    "emails": gettext_noop("Caught e-mails"),
+}
+
+
+@register.filter
+def table_words(label: str) -> str:
+    """A table or a count of a receipt, in words."""
+    return gettext(_TABLES[label]) if label in _TABLES else label
+
+
+@register.filter
+def said(sentence: str) -> str:
+    """A stored sentence in the reader's language, where the catalogue has it."""
+    return gettext(sentence) if sentence else ""
 
 
 @register.filter
@@ -79,6 +151,8 @@ def state_words(state: str) -> str:
         "active": pgettext("promotion", "Answers all"),
         "rolled_back": pgettext("promotion", "Rolled back"),
         "replaced": pgettext("promotion", "Replaced"),
+        "better": pgettext("difference", "better"),
+        "worse": pgettext("difference", "worse"),
     }
     return words.get(state, state)
 
@@ -127,6 +201,14 @@ def percent(share: Any) -> str:
 @register.filter
 def get(mapping: Any, key: str) -> Any:
     return mapping.get(key) if isinstance(mapping, dict) else None
+
+
+@register.filter
+def part_name(value: Any, kind: str = "") -> str:
+    """A figure of an answer as a table shows it: digests short, decisions in words."""
+    if kind in ("adapter", "index_version", "prompt_digest"):
+        return str(value)[:12] or "–"
+    return code_words(value) if kind == "decision" and value else digits(value)
 
 
 @register.filter

@@ -13,7 +13,7 @@ from chatbot.conversations.models import Message, Suggestion
 from chatbot.training import page_selectors, page_work, parts
 from chatbot.training.forms import FixForm, RouteForm
 from chatbot.training.models import Diagnosis
-from chatbot.training.pages import acted, by, note, show
+from chatbot.training.pages import acted, by, message_at, note, number, show
 from chatbot.training.templatetags.training import code_words
 
 
@@ -48,13 +48,12 @@ def _about(request: HttpRequest) -> dict[str, Any]:
     """What is to be fixed; 404 for a number that nothing has."""
     message: Message | None = None
     suggestion: Suggestion | None = None
-    if number := request.GET.get("message"):
-        message = get_object_or_404(Message, pk=_number(number), role=Message.Role.BOT)
-    elif number := request.GET.get("conversation"):  # as the desk names a message
-        place = {"conversation_id": _number(number), "seq": _number(request.GET.get("seq", ""))}
-        message = get_object_or_404(Message, role=Message.Role.BOT, **place)
-    elif number := request.GET.get("suggestion"):
-        suggestion = get_object_or_404(Suggestion.objects.select_related("trigger"), pk=_number(number))
+    if key := request.GET.get("message"):
+        message = get_object_or_404(Message, pk=number(key), role=Message.Role.BOT)
+    elif key := request.GET.get("conversation"):
+        message = message_at(key, request.GET.get("seq", ""))
+    elif key := request.GET.get("suggestion"):
+        suggestion = get_object_or_404(Suggestion.objects.select_related("trigger"), pk=number(key))
     question = request.GET.get("question", "").replace("\x00", "")[:2000]
     if suggestion:
         question = suggestion.trigger.text
@@ -63,10 +62,6 @@ def _about(request: HttpRequest) -> dict[str, Any]:
         newest = earlier.order_by("-seq").first()
         question = newest.text if newest else ""
     return {"message": message, "suggestion": suggestion, "question": question}
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 @require_safe

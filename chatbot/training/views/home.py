@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 from chatbot.accounts.roles import require
 from chatbot.training import page_selectors
 from chatbot.training.pages import show
-from finetune import adapters
+from finetune import adapters, promotion
 
 
 @require_safe
@@ -17,7 +17,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "loop": loop,
         "active": adapters.active(),
-        "next": page_selectors.next_step(loop),
+        "next": page_selectors.next_step(loop, canary=promotion.canary() is not None),
         "engine": settings.GENERATOR or "extractive",
         "model": settings.GENERATOR_MODEL,
     }

@@ -71,6 +71,9 @@ const rating = (value) =>
 const KINDS = { abstain: "warn", clarify: "busy", handoff: "warn", away: "warn" };
 const kind = (message) => (message.role === "bot" && KINDS[message.kind] ? make("span", { className: `chip bare ${KINDS[message.kind]}` }, t(`kind_${message.kind}`)) : null);
 
+// Which adapter wrote: only models have one.
+export const adapterOf = ({ engine, adapter }) => adapter || (["transformers", "openai"].includes(engine) ? t("baseModel") : "");
+
 // Why the bot said this, in a few lines; asked for when it is not known yet.
 const why = (message, conversation, askWhy) => {
   const details = make("details", { className: "why" }, make("summary", {}, t("why")));
@@ -79,7 +82,7 @@ const why = (message, conversation, askWhy) => {
     if (!conversation.answers.has(message.seq)) await askWhy(message.seq);
     const card = conversation.answers.get(message.seq);
     const rows = card
-      ? [[t("decision"), config.texts[`decision_${card.decision}`] || card.decision], [t("confidence"), `${Math.round(card.confidence * 100)} %`], [t("engine"), card.engine], [t("adapter"), card.adapter], [t("indexVersion"), card.index_version]]
+      ? [[t("decision"), config.texts[`decision_${card.decision}`] || card.decision], [t("confidence"), `${Math.round(card.confidence * 100)} %`], [t("engine"), card.engine], [t("adapter"), adapterOf(card)], [t("indexVersion"), card.index_version]]
       : [[t("why"), t("noCard")]];
     const list = make("dl", {}, ...rows.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, make("bdi", {}, String(value)))]));
     details.querySelector("dl")?.remove();
@@ -116,6 +119,7 @@ export const message = (message, conversation, { seen, askWhy }) => {
     foot(message, conversation, { seen }),
     message.role === "bot" ? why(message, conversation, askWhy) : null,
     message.role === "bot" && config.fix ? make("a", { className: "fix", href: `${config.fix}?conversation=${conversation.id}&seq=${message.seq}` }, t("fix")) : null,
+    message.role === "bot" && config.replay ? make("a", { className: "fix", href: `${config.replay}?conversation=${conversation.id}&seq=${message.seq}` }, t("replay")) : null,
   );
   return make("li", { className: `item ${message.role}` }, picture, column);
 };

@@ -1,7 +1,7 @@
 // The draft that waits in the composer: its state, text, sources and confidence; insert, make again with a wish,
 // dismiss with a reason. A draft that a newer message made stale leaves; what the agent has taken from it stays.
 
-import { confidence, sources, withSources } from "./bubbles.js";
+import { adapterOf, confidence, sources, withSources } from "./bubbles.js";
 import { $, button, icon, make } from "./dom.js";
 import { openMenu } from "./menus.js";
 import { desk, emit, on } from "./state.js";
@@ -94,6 +94,7 @@ const card = (draft) => {
     head(draft, confidence(draft.confidence), draft.decision && !["answer", "canned"].includes(draft.decision) ? make("span", { className: "chip bare warn" }, t(draft.decision === "abstain" ? "kind_abstain" : "kind_other")) : null),
     make("div", { className: "draft-text prose-small", dir: "auto", tabIndex: 0, role: "group", "aria-label": t("draft") }, withSources(draft.text, draft.citations)),
     sources(draft.citations),
+    adapterOf(draft) ? make("span", { className: "quiet small" }, `${t("adapter")}: `, make("bdi", { title: draft.adapter }, adapterOf(draft).slice(0, 24))) : null,
     draft.error ? make("span", { className: "quiet small" }, draft.error) : null,
     tools(draft),
   ];
