@@ -1,4 +1,4 @@
-"""What a page asks of a worker, for it takes models or time: harvesting, diagnosing, replaying, evaluations' questions.
+"""What a page asks of a worker, as it takes models or time: harvesting, diagnosing, replaying, ordering evaluations.
 
 Kept in the cache under a token that only who asked can read; the page polls. The web process calls `start` and `read`.
 """
