@@ -5,6 +5,8 @@ from typing import Any, Final
 from django import template
 from django.utils.translation import gettext, gettext_noop, pgettext
 
+from chatbot.training import live_table
+
 register = template.Library()
 
 _TONES: Final = {
@@ -159,4 +161,16 @@ def part_name(value: Any, kind: str = "") -> str:
     """A figure of an answer as a table shows it: digests short, decisions in words."""
     if kind in ("adapter", "index_version", "prompt_digest"):
         return str(value)[:12] or "–"
+    if kind == "milliseconds":
+        return digits(value, 0)
     return code_words(value) if kind == "decision" and value else digits(value)
+
+
+@register.filter
+def compared(reason: Any) -> str:
+    """The two values of a reason for which a canary went back."""
+    try:
+        values = [live_table.number(reason["figure"], reason[side]) for side in ("canary", "stable")]
+    except (TypeError, KeyError, ValueError):
+        return "–"
+    return " / ".join(values)
