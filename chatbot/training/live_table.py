@@ -12,25 +12,41 @@ COUNTS: Final = ("conversations", "answers", "named")
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A figure, and how sure it is in small print."""
+
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class Line:
     """`verdict`: better, worse or "" where the 95 % interval holds no difference too."""
 
     figure: str
-    canary: str
-    stable: str
-    difference: str = ""
+    canary: Cell
+    stable: Cell
+    difference: Cell | None = None
     verdict: str = ""
 
 
 def lines(figures: Mapping[str, Any]) -> list[Line]:
     """Nothing for figures that were never counted."""
-    if not isinstance(figures.get("canary"), dict) or not isinstance(figures.get("stable"), dict):
+    canary, stable = figures.get("canary"), figures.get("stable")
+    if not isinstance(canary, dict) or not isinstance(stable, dict):
         return []
-    canary, stable = figures["canary"], figures["stable"]
-    counts = [Line(name, str(canary.get(name, 0)), str(stable.get(name, 0))) for name in COUNTS]
+    counts = [Line(name, Cell(str(canary.get(name, 0))), Cell(str(stable.get(name, 0)))) for name in COUNTS]
     shares = [_line(name, row, -1) for name in SHARES if (row := figures["shares"].get(name))]
     means = [_line(name, row, better) for name, better in MEANS.items() if (row := figures["means"].get(name))]
     return [*counts, *shares, *means]
+
+
+def number(name: str, value: float, *, sign: bool = False) -> str:
+    """A figure with its unit."""
+    form = "+" if sign else ""
+    if name == "write_ms":
+        return f"{value:{form}.0f} ms"
+    return f"{value * 100:{form}.1f} %" if name in SHARES or name == "edits" else f"{value:{form}.2f}"
 
 
 def unheard(figures: Mapping[str, Any]) -> bool:
@@ -45,26 +61,19 @@ def _line(name: str, row: Mapping[str, Any], better: int) -> Line:
         return Line(name, canary, stable)
     low, high = row["low"], row["high"]
     verdict = "" if low <= 0 <= high else "better" if (low > 0) == (better > 0) else "worse"
-    texts = [_number(name, value, sign=True) for value in (row["difference"], low, high)]
-    return Line(name, canary, stable, f"{texts[0]} ({texts[1]} … {texts[2]})", verdict)
+    value, least, most = (number(name, one, sign=True) for one in (row["difference"], low, high))
+    return Line(name, canary, stable, Cell(value, f"{least} … {most}"), verdict)
 
 
-def _share(cell: Mapping[str, Any]) -> str:
+def _share(cell: Mapping[str, Any]) -> Cell:
     if not cell["of"]:
-        return "–"
+        return Cell("–")
     part = _("%(count)s of %(of)s") % {"count": cell["count"], "of": cell["of"]}
-    return f"{cell['value'] * 100:.1f} % ({part}; {cell['low'] * 100:.0f}–{cell['high'] * 100:.0f} %)"
+    return Cell(f"{cell['value'] * 100:.1f} %", f"{part} · {cell['low'] * 100:.0f}–{cell['high'] * 100:.0f} %")
 
 
-def _mean(name: str, cell: Mapping[str, Any]) -> str:
+def _mean(name: str, cell: Mapping[str, Any]) -> Cell:
     if not cell["n"]:
-        return "–"
-    low, high = (_number(name, cell[key]) for key in ("low", "high"))
-    return f"{_number(name, cell['value'])} ({low} … {high}; n = {cell['n']})"
-
-
-def _number(name: str, value: float, *, sign: bool = False) -> str:
-    form = "+" if sign else ""
-    if name == "write_ms":
-        return f"{value:{form}.0f} ms"
-    return f"{value * 100:{form}.1f} %" if name in SHARES or name == "edits" else f"{value:{form}.2f}"
+        return Cell("–")
+    low, high = (number(name, cell[key]) for key in ("low", "high"))
+    return Cell(number(name, cell["value"]), f"n = {cell['n']} · {low} … {high}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from chatbot.conversations.models import Conversation, Message, ReplyJob
-from finetune import engine_pool
+from finetune import adapters, engine_pool, promotion
 from finetune.engines.extractive import ExtractiveEngine
 from finetune.records import Engine, EngineConfig, GenerationRequest, GenerationResult
 from retrieval import sync
@@ -85,6 +85,11 @@ class Engines:
         settings.GENERATOR, settings.OPENAI_BASE_URL, settings.GENERATOR_MODEL = "", "", promoting.MODEL
         config = EngineConfig(kind="transformers", model=promoting.MODEL, batch=16)
         serving = engine_pool.ServingEngine(
-            config, ExtractiveEngine(), load=lambda _config: self.live, load_beside=self.beside
+            config,
+            ExtractiveEngine(),
+            load=lambda _config: self.live,
+            load_beside=self.beside,
+            wanted_adapter=adapters.wanted_folder,
+            wanted_trial=promotion.wanted_trial,
         )
         monkeypatch.setattr(engine_pool, "_serving", serving)

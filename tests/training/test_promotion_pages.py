@@ -208,7 +208,7 @@ def test_the_page_shows_both_sides_with_intervals(rows: SimpleNamespace) -> None
     live_figures.look()
     page = client_of("analyst").get(reverse("training:adapters"), headers={"HX-Request": "true"}).content.decode()
     assert "<html" not in page
-    assert "100.0 % (4 of 4; 51–100 %)" in page
+    assert "100.0 %" in page and "4 of 4 · 51–100 %" in page
     assert "worse" in page
     assert "of them by the side&#x27;s own adapter" in page
 
@@ -230,6 +230,19 @@ def test_a_tainted_adapter_offers_no_trial() -> None:
 
 def test_the_overview_sends_to_a_trial_that_runs(rows: SimpleNamespace) -> None:
     assert "Look at the trial" in client_of("admin").get(reverse("training:home")).content.decode()
+
+
+def test_the_history_says_why_a_canary_went_back_by_itself(rows: SimpleNamespace, settings: Any) -> None:
+    settings.CANARY_LIMITS = {"least": 10.0}
+    inbox = factories.inbox()
+    Promotion.objects.update(started_at=rows.trial.started_at.replace(year=2020))
+    rows.trial.refresh_from_db()
+    for number in range(24):
+        talk(rows.trial, inbox, canary=number % 2 == 0, thumb=-1 if number % 2 == 0 else 1)
+    assert live_figures.look() == "roll_back"
+    page = client_of("analyst").get(reverse("training:adapters")).content.decode()
+    assert "By itself, surely worse:" in page
+    assert "Thumbs down, where there were any (100.0 % / 0.0 %)" in page
 
 
 # --- Replay -----------------------------------------------------------------------------------------------------------

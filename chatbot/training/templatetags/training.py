@@ -5,7 +5,11 @@ from typing import Any, Final
 from django import template
 from django.utils.translation import gettext, gettext_noop, pgettext
 
+<<<<<<< HEAD
 from chatbot.training import evaluation_words
+=======
+from chatbot.training import live_table
+>>>>>>> promotion
 
 register = template.Library()
 
@@ -208,10 +212,13 @@ def part_name(value: Any, kind: str = "") -> str:
     """A figure of an answer as a table shows it: digests short, decisions in words."""
     if kind in ("adapter", "index_version", "prompt_digest"):
         return str(value)[:12] or "–"
+    if kind == "milliseconds":
+        return digits(value, 0)
     return code_words(value) if kind == "decision" and value else digits(value)
 
 
 @register.filter
+<<<<<<< HEAD
 def figure_name(name: str) -> str:
     return evaluation_words.name(name)
 
@@ -236,3 +243,12 @@ def check_sentence(check: Any) -> str:
 def words(text: Any) -> str:
     """A text of the code's own in the reader's language."""
     return gettext(str(text)) if text else ""
+=======
+def compared(reason: Any) -> str:
+    """The two values of a reason for which a canary went back."""
+    try:
+        values = [live_table.number(reason["figure"], reason[side]) for side in ("canary", "stable")]
+    except (TypeError, KeyError, ValueError):
+        return "–"
+    return " / ".join(values)
+>>>>>>> promotion
