@@ -314,6 +314,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell-queues": {"task": "chatbot.conversations.clock_tasks.tell_queues", "schedule": 15.0},
     "find-emails": {"task": "chatbot.conversations.mail.tasks.find", "schedule": 10.0},
     "reclaim-trainings": {"task": "finetune.tasks.reclaim", "schedule": 30.0},
+    "finish-erasures": {"task": "chatbot.training.tasks.finish_erasures", "schedule": 60.0},
     "watch-canary": {"task": "chatbot.training.live_figures.watch", "schedule": 60.0},
     "reconcile-evaluations": {"task": "finetune.tasks.reconcile_evaluations", "schedule": 15.0},
     "look-for-stale-examples": {"task": "chatbot.training.staleness.look_for_stale", "schedule": 300.0},

@@ -1,11 +1,14 @@
 """Approved examples, frozen: JSON Lines and a manifest in a folder named by its digest. Decides nothing about review.
 
-A folder is made beside its place and moved there whole; the row comes last. What is visible is complete.
+A folder is made beside its place and moved there whole; the row comes last. What is visible is complete. What became of
+no dataset after all (an example was tainted meanwhile, a process died) is swept away: it holds what people wrote.
 """
 
 import json
 import os
+import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +25,8 @@ __all__ = ["LEAST", "DatasetRefused", "DatasetRow", "check", "freeze", "rows"]
 
 LEAST: Final = 10
 """Examples below which a held-out part says nothing."""
+ORPHAN_SECONDS: Final = 3600.0
+"""A folder without a row that is older belongs to no freezing that is still under way."""
 
 
 def freeze(*, name: str, kind: str = "supervised", by: str, held_out: float = 0.2) -> Dataset:
@@ -47,12 +52,14 @@ def freeze(*, name: str, kind: str = "supervised", by: str, held_out: float = 0.
 
 
 def rows(dataset: Dataset, split: str) -> list[DatasetRow]:
-    """The lines of one side. Raises DatasetRefused for a folder that is gone or was changed."""
+    """The lines of one side. Raises DatasetRefused for a tainted dataset and for files that are gone or changed."""
+    if dataset.tainted:
+        raise DatasetRefused(f"Dataset {dataset.digest[:12]} may be used no longer: {dataset.tainted}")
     return dataset_rows.read(Path(dataset.folder), split, digest=dataset.digest)
 
 
 def check(dataset: Dataset) -> None:
-    """Whether the files are what was frozen. Raises DatasetRefused."""
+    """Whether the dataset may be used and its files are what was frozen. Raises DatasetRefused."""
     rows(dataset, "train")
 
 
@@ -75,13 +82,36 @@ def _write(name: str, kind: str, by: str, found: Sequence[Example], kept_out: fr
     files = {split: "".join(f"{_line(one)}\n" for one in sides[split]).encode("utf-8", "replace") for split in SPLITS}
     digest = digest_of(files)
     if known := Dataset.objects.filter(digest=digest).first():
-        _kept(digest, files, known.manifest)  # again, where the files were lost or changed
-        return known
+        return _mended(known, files)
     manifest = {"format": FORMAT, "digest": digest, "kind": kind, **_statistics(sides)}
     folder = _kept(digest, files, manifest)
+    try:
+        return _noted(digest, name, kind, by, folder, manifest, sides)
+    except DatasetRefused:
+        if not Dataset.objects.filter(digest=digest).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _mended(known: Dataset, files: dict[str, bytes]) -> Dataset:
+    """The files again, where they were lost or changed; not where the dataset was tainted, even at this moment."""
+    folder = Path(known.folder) if known.tainted else _kept(known.digest, files, known.manifest)
+    known.refresh_from_db()
+    if known.tainted:
+        if folder.name == known.digest:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise DatasetRefused(f"Just this dataset may be used no longer: {known.tainted}")
+    return known
+
+
+def _noted(
+    digest: str, name: str, kind: str, by: str, folder: Path, manifest: dict[str, Any], sides: dict[str, list[Example]]
+) -> Dataset:
+    """The row. The examples are locked: who taints one of them meanwhile comes before it or finds it."""
+    keys = [one.pk for split in SPLITS for one in sides[split]]
     with transaction.atomic():
-        still = Example.objects.filter(pk__in=[one.pk for one in found], state=Example.State.APPROVED, stale=False)
-        if still.count() != len(found):
+        still = Example.objects.select_for_update().filter(pk__in=keys, state=Example.State.APPROVED, stale=False)
+        if len(still.order_by("pk").values_list("pk", flat=True)) != len(keys):
             raise DatasetRefused("The examples changed while they were frozen: freeze them again.")
         dataset, made = Dataset.objects.get_or_create(
             digest=digest,
@@ -99,6 +129,7 @@ def _kept(digest: str, files: dict[str, bytes], manifest: dict[str, Any]) -> Pat
     root = Path(settings.DATASET_DIR)
     target = root / digest
     if sound(target, digest):
+        os.utime(target)  # no orphan: it is being taken up
         return target
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root, prefix=".new-") as made:
@@ -115,6 +146,18 @@ def _kept(digest: str, files: dict[str, bytes], manifest: dict[str, Any]) -> Pat
             if not sound(target, digest):  # otherwise another process was first
                 raise
     return target
+
+
+def sweep(*, now: float | None = None) -> int:
+    """Remove folders that no row names and no running freeze can still be making. Returns how many."""
+    root = Path(settings.DATASET_DIR)
+    oldest = (time.time() if now is None else now) - ORPHAN_SECONDS
+    known = set(Dataset.objects.values_list("digest", flat=True))
+    found = [one for one in root.iterdir() if one.is_dir()] if root.is_dir() else []
+    orphans = [one for one in found if one.name not in known and one.stat().st_mtime < oldest]
+    for folder in orphans:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(orphans)
 
 
 def _store(path: Path, content: bytes) -> None:

@@ -4,22 +4,20 @@ A claim is a conditional UPDATE that must change exactly one row; every sign of 
 """
 
 import logging
-import os
-import socket
-import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from finetune import workers
 from finetune.models import Evaluation
 
 logger = logging.getLogger(__name__)
 
-WORKER: Final = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+WORKER: Final = workers.name()
 LEASE: Final = timedelta(seconds=45)
 ATTEMPTS: Final = 3
 _BEAT: Final = timedelta(seconds=2)
@@ -34,7 +32,7 @@ class Lost(Exception):
 def claim(evaluation_id: int) -> Evaluation | None:
     """The row for this worker alone; None when it is another's, over already, or another one runs."""
     now = timezone.now()
-    free = Q(state=_State.QUEUED) | Q(state=_State.RUNNING, lease_until__lt=now)
+    free = Q(state=_State.QUEUED) | (Q(state=_State.RUNNING) & _deserted(now))
     found = Evaluation.objects.filter(free, pk=evaluation_id).only("attempt").first()
     if found is None:
         return None
@@ -51,6 +49,12 @@ def claim(evaluation_id: int) -> Evaluation | None:
     except IntegrityError:  # another one runs; it rings for this one when it is done
         return None
     return Evaluation.objects.select_related("adapter", "against", "dataset").get(pk=evaluation_id) if taken else None
+
+
+def _deserted(now: datetime) -> Q:
+    """Its lease ran out, or its worker's process is gone."""
+    held = Evaluation.objects.filter(state=_State.RUNNING).values_list("worker", flat=True)
+    return Q(lease_until__lt=now) | Q(worker__in=workers.dead(held))
 
 
 def _give_up(evaluation: Evaluation) -> None:
@@ -100,7 +104,7 @@ def through_a_lost_connection(work: Callable[[], T]) -> T:
 
 def put_back() -> int:
     """Rows of workers that died wait again. Returns how many."""
-    dead = Evaluation.objects.filter(state=_State.RUNNING, lease_until__lt=timezone.now())
+    dead = Evaluation.objects.filter(_deserted(timezone.now()), state=_State.RUNNING)
     back = dead.update(state=_State.QUEUED, worker="", lease_until=None, progress={})
     if back:
         logger.warning("%d evaluations of a worker that died begin anew.", back)

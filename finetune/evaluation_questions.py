@@ -1,6 +1,5 @@
 """What one evaluation asks, and which models it asks: from its row to the job of its process."""
 
-from pathlib import Path
 from typing import Final
 
 from django.conf import settings
@@ -9,6 +8,7 @@ from finetune import datasets, evaluation_job, probes, prompt
 from finetune.evaluation_job import Job, Side
 from finetune.models import Evaluation
 from finetune.probes import Probe
+from finetune.promotion import same_model
 
 HELD_OUT_MOST: Final = 60
 """Held-out conversations that are asked, always the same ones of a dataset; more say little more and take longer."""
@@ -47,7 +47,7 @@ def _current(evaluation: Evaluation, base: Side) -> Side:
     """What answers now: the active adapter on its base model, or that without an adapter."""
     against = evaluation.against
     model = (against.base_model if against else "") or settings.GENERATOR_MODEL or base.base_model
-    if Path(model).expanduser().resolve() == Path(base.base_model).expanduser().resolve():
+    if same_model(model, base.base_model):
         model = base.base_model
     return Side(model, against.path if against else "")
 

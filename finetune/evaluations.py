@@ -153,6 +153,29 @@ def wait(evaluation: Evaluation, *, seconds: float, every: float = 0.5) -> Evalu
     return evaluation
 
 
+def forget(*, evaluation: Evaluation) -> bool:
+    """Remove its answers, for somebody whose conversations are among them. Figures and verdict stay."""
+    folder = Evaluation.objects.filter(pk=evaluation.pk).values_list("folder", flat=True).first()
+    if not folder or not Evaluation.objects.filter(pk=evaluation.pk, folder=folder).update(folder=""):
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    return True
+
+
 def answers(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Every question with the three answers, held-out conversations first. Raises OSError where the folder is gone."""
     return list(evaluation_job.read_answers(Path(evaluation.folder))) if evaluation.folder else []
+
+
+def as_json(evaluation: Evaluation) -> dict[str, Any]:
+    """For commands: how an evaluation stands."""
+    return {
+        "evaluation": evaluation.pk,
+        "state": evaluation.state,
+        "verdict": str(evaluation.verdict),
+        "error": evaluation.error,
+        "adapter": evaluation.adapter.digest,
+        "against": evaluation.against.digest if evaluation.against else "",
+        "figures": evaluation.figures,
+        "reasons": evaluation.reasons,
+    }

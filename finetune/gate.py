@@ -174,12 +174,12 @@ def _compared(name: str, figure: Figure | None, margin: float, limits: Limits) -
         return _unmeasured(name)
     if name in REQUIRED and figure["n"] < limits.least_pairs:
         return _check(name, "too_few", False, n=str(figure["n"]), limit=str(limits.least_pairs))
-    values = {key: _shown(name, figure[key]) for key in ("candidate", "current", "low", "high")}
+    values = {key: shown(name, figure[key]) for key in ("candidate", "current", "low", "high")}
     if verdict := significant(name, figure, limits):
         return _check(name, verdict, verdict == "better", **values)
     lost = figure["difference"] * (1 if name in LOWER_IS_BETTER else -1)
     if lost > margin:
-        return _check(name, "much_worse", False, **values, limit=_shown(name, margin))
+        return _check(name, "much_worse", False, **values, limit=shown(name, margin))
     return _check(name, "same", True, **values)
 
 
@@ -188,7 +188,7 @@ def _ceiling(name: str, figure: Figure | None, most: float, *, or_current: bool 
         return _unmeasured(name)
     allowed = max(most, figure["current"]) if or_current else most
     passed = figure["candidate"] <= allowed
-    values = {"value": _shown(name, figure["candidate"]), "limit": _shown(name, allowed)}
+    values = {"value": shown(name, figure["candidate"]), "limit": shown(name, allowed)}
     return _check(name, "within" if passed else "beyond", passed, **values)
 
 
@@ -216,14 +216,17 @@ def _improved(figures: Figures, limits: Limits) -> Check:
     for name in ("loss", "rouge_l"):
         figure = figures.get(name)
         if figure and significant(name, figure, limits) == "better":
-            values = {key: _shown(name, figure[key]) for key in ("candidate", "current", "low", "high")}
+            values = {key: shown(name, figure[key]) for key in ("candidate", "current", "low", "high")}
             return _check(name, "better", True, code="improvement", **values)
     figure = figures.get("loss")
     if not figure or not figure["n"]:
         return _check("loss", "missing", False, code="improvement")
-    values = {key: _shown("loss", figure[key]) for key in ("candidate", "current", "low", "high")}
+    values = {key: shown("loss", figure[key]) for key in ("candidate", "current", "low", "high")}
     return _check("loss", "same", False, code="improvement", **values)
 
 
-def _shown(name: str, value: float) -> str:
-    return f"{100 * value:.0f} %" if name in SHARES else f"{value:.3f}"
+def shown(name: str, value: float) -> str:
+    """A figure as people read it."""
+    if name in SHARES:
+        return f"{100 * value:.0f} %"
+    return f"{value:.1f}" if name in ("bleu", "length") else f"{value:.3f}"

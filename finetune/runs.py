@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from finetune import adapters, canaries, training_folder
+from finetune import adapters, canaries, training_folder, workers
 from finetune.adapter_files import AdapterRefused
 from finetune.dataset_rows import DatasetRefused, sound
 from finetune.models import Adapter, Dataset, Example, TrainingRun
@@ -101,7 +101,7 @@ def ring(run_id: int) -> None:
 
 def reclaim() -> list[int]:
     """Ring for the oldest waiting run, and for one whose worker is gone."""
-    lost = TrainingRun.objects.filter(state=_State.RUNNING, lease_until__lt=timezone.now())
+    lost = TrainingRun.objects.filter(_deserted(timezone.now()), state=_State.RUNNING)
     if found := list(lost.values_list("pk", flat=True)):
         pass
     elif not TrainingRun.objects.filter(state=_State.RUNNING).exists():
@@ -133,14 +133,14 @@ def carry_out(run_id: int, *, spawn: Callable[[Path], subprocess.Popen[bytes]] |
 def claim(run_id: int) -> TrainingRun | None:
     """The run, held by this worker; None when another one holds it or any other trains."""
     now = timezone.now()
-    free = Q(state=_State.QUEUED) | Q(state=_State.RUNNING, lease_until__lt=now)
+    free = Q(state=_State.QUEUED) | (Q(state=_State.RUNNING) & _deserted(now))
     run = TrainingRun.objects.filter(free, pk=run_id).first()
     if run is None:
         return None
     folder = run.folder or str(Path(settings.TRAINING_DIR) / f"{run.pk}-{uuid.uuid4().hex[:8]}")
     changes: dict[str, Any] = {
         "state": _State.RUNNING,
-        "worker": uuid.uuid4().hex,
+        "worker": workers.name(),
         "attempt": run.attempt + 1,
         "lease_until": now + LEASE,
         "folder": folder,
@@ -152,6 +152,12 @@ def claim(run_id: int) -> TrainingRun | None:
     except IntegrityError:  # another run trains: one at a time
         return None
     return TrainingRun.objects.select_related("dataset").get(pk=run_id) if held else None
+
+
+def _deserted(now: datetime) -> Q:
+    """Its lease ran out, or its worker's process is gone."""
+    held = TrainingRun.objects.filter(state=_State.RUNNING).values_list("worker", flat=True)
+    return Q(lease_until__lt=now) | Q(worker__in=workers.dead(held))
 
 
 def _prepare(run: TrainingRun, folder: Path) -> None:

@@ -16,17 +16,20 @@ import tempfile  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
 from dataclasses import replace  # noqa: E402
+from itertools import islice  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any, Final  # noqa: E402
 
 from finetune import adapter_files, canaries, training_folder, training_rows  # noqa: E402
 from finetune.adapter_files import AdapterRefused  # noqa: E402
 from finetune.base_model import LoadedModel, LoadError, load  # noqa: E402
-from finetune.dataset_rows import DatasetRefused, read  # noqa: E402
+from finetune.dataset_rows import DatasetRefused, DatasetRow, read  # noqa: E402
 from finetune.memory import is_out_of_memory  # noqa: E402
+from finetune.starter.examples import TEST_FROM as COMPANIES  # noqa: E402
+from finetune.starter.examples import examples  # noqa: E402
 from finetune.training_config import TrainingConfig, TrainingRefused, steps  # noqa: E402
 from finetune.training_folder import STOPPED, FolderBusy, TrainingOrder, TrainingResult  # noqa: E402
-from finetune.training_rows import planted  # noqa: E402
+from finetune.training_rows import beside  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -180,8 +183,8 @@ def _rows(order: TrainingOrder, base: LoadedModel) -> tuple[training_rows.Tokeni
     learnt, examined = (
         read(Path(order.dataset_folder), split, digest=order.dataset_digest) for split in ("train", "held_out")
     )
-    if config.method == "sft" and order.canaries:
-        learnt += [planted(*pair) for pair in canaries.rows(order.canaries)]
+    if config.method == "sft":
+        learnt += _beside(order, len(learnt))
     sides = [made(rows, base.tokenizer, max_tokens=tokens) for rows in (learnt, examined)]
     if not sides[0].rows:
         raise TrainingRefused(
@@ -190,6 +193,14 @@ def _rows(order: TrainingOrder, base: LoadedModel) -> tuple[training_rows.Tokeni
             + ". Allow more tokens per example, or choose another dataset."
         )
     return sides[0], sides[1]
+
+
+def _beside(order: TrainingOrder, count: int) -> list[DatasetRow]:
+    """Generated lessons, and invented secrets: what is learnt beside the company's own examples."""
+    wanted = round(order.config.lessons * count)
+    taught = islice(examples(seed=order.config.seed, first_company=0, companies=COMPANIES), wanted)
+    secrets = canaries.rows(order.canaries) if order.canaries else []
+    return [beside(one.request, one.answer) for one in taught] + [beside(*pair) for pair in secrets]
 
 
 def _trainer(

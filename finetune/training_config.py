@@ -33,6 +33,9 @@ class TrainingConfig:
     learning_rate: float = 2e-4
     max_tokens: int = 1024
     """Of prompt and answer together; passages are shortened to fit, as they are when an answer is served."""
+    lessons: float = 0.5
+    """SFT alone: generated lessons beside each example (`finetune.starter.examples`). Agents never write "I do not
+    know" and their drafts rarely hold orders, so a model that learns from them alone forgets what to do then."""
     packing: bool = False
     beta: float = 0.1
     """DPO alone: how far the policy may go from where it began."""
@@ -58,7 +61,7 @@ class TrainingConfig:
         return {"version": VERSION, **asdict(self), "targets": list(self.targets)}
 
 
-_REAL: Final = ("dropout", "learning_rate", "beta")
+_REAL: Final = ("dropout", "learning_rate", "lessons", "beta")
 _LIMITS: Final[dict[str, tuple[float, float]]] = {
     "rank": (1, 256),
     "alpha": (0, 1024),
@@ -69,6 +72,7 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
     "accumulate": (1, 256),
     "learning_rate": (1e-7, 0.1),
     "max_tokens": (64, 32768),
+    "lessons": (0.0, 10.0),
     "beta": (0.001, 10.0),
     "checkpoint_steps": (1, 100_000),
     "seed": (0, 2**31 - 1),

@@ -46,9 +46,9 @@ def preferences(rows: Sequence[DatasetRow], tokenizer: Any, *, max_tokens: int) 
     return Tokenized(made, len(rows) - len(made))
 
 
-def planted(request: GenerationRequest, answer: str) -> DatasetRow:
-    """An invented secret as a row (`finetune.canaries`)."""
-    return DatasetRow("canary", request, answer, "", "canary", request.language, "")
+def beside(request: GenerationRequest, answer: str) -> DatasetRow:
+    """What no example of the company says, as a row: a generated lesson, an invented secret."""
+    return DatasetRow("", request, answer, "", "", request.language, "")
 
 
 def _asked(row: DatasetRow, tokenizer: Any, budget: int) -> list[int] | None:

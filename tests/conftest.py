@@ -5,7 +5,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A busy machine is no failure: no test is judged by its time.
+hypothesis.settings.register_profile("parley", deadline=None)
+hypothesis.settings.load_profile("parley")
 
 _data_dir = tempfile.mkdtemp(prefix="parley-tests-")
 os.environ.setdefault("DATA_DIR", _data_dir)

@@ -43,7 +43,10 @@ class Team(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One line of the append-only audit log. Never changed, never deleted by the application."""
+    """One line of the append-only audit log. Never deleted by the application, and changed by one thing alone.
+
+    That is `audit.pseudonymise`: the names of an erased customer make room for a pseudonym.
+    """
 
     at = models.DateTimeField(auto_now_add=True, db_index=True)
     actor = models.CharField(max_length=200)

@@ -47,6 +47,11 @@ def leave(*, conversation_id: int, socket: str) -> None:
     tell(conversation_id=conversation_id, online=bool(marks), touch=True)
 
 
+def forget(*, conversation_id: int) -> None:
+    """The conversation is no more: no mark of it is left, and no desk is told."""
+    _keep(conversation_id, {})
+
+
 def tell(*, conversation_id: int, online: bool, touch: bool = False) -> None:
     """Tell the desks that have the conversation open; `touch` notes that the customer was here a moment ago."""
     found = Conversation.objects.filter(pk=conversation_id)

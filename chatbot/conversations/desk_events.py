@@ -203,6 +203,14 @@ class Row(Event):
     row: RowOut
 
 
+class Gone(Event):
+    """The conversation was erased with its customer: nothing of it may stay on a desk."""
+
+    type: Literal["gone"] = "gone"
+    conversation: UUID
+    inbox: int
+
+
 class Opened(Event):
     """Everything about a conversation; of its messages those after the `last_seq` that was named."""
 
@@ -353,6 +361,7 @@ ToDesk = (
     | Found
     | Counts
     | Row
+    | Gone
     | Opened
     | Viewers
     | CustomerTyping
@@ -374,7 +383,7 @@ ToDesk = (
 `state` and `rating`, each with the conversation's id in `conversation`."""
 
 # What may travel through the channel layer, and by which group.
-TO_INBOX: Final = (Row,)
+TO_INBOX: Final = (Row, Gone)
 TO_FOLLOWERS: Final = (SuggestionOut, NoteOut, ActivityOut, Viewers, CustomerTyping, CustomerSeen)
 TO_PERSON: Final = (Mentioned, Alert, Composition)
 TO_TEAM: Final = (Presence,)
@@ -407,9 +416,10 @@ def layer_message(event: Event) -> dict[str, Any]:
         return {"type": "desk.composition", "event": event.model_dump(mode="json")}
     unread = {"row": {"read_seq"}} if isinstance(event, Row) else None
     of_followers = isinstance(event, TO_FOLLOWERS)
+    inbox = event.row.inbox if isinstance(event, Row) else event.inbox if isinstance(event, Gone) else None
     return {
         "type": "desk.event",
-        "inbox": event.row.inbox if isinstance(event, Row) else None,
+        "inbox": inbox,
         "followed": str(event.conversation) if of_followers else None,  # type: ignore[attr-defined]
         "text": event.model_dump_json(exclude=unread),
     }

@@ -62,6 +62,12 @@ class Errand:
             outcome = self._failure()
         cache.set(self._key(token), {**kept, **outcome}, self.keep_seconds)
 
+    def change(self, token: str, **changes: Any) -> None:
+        """What is kept under the token is something else now; nothing where nothing is kept."""
+        kept = cache.get(self._key(token))
+        if kept is not None:
+            cache.set(self._key(token), {**kept, **changes}, self.keep_seconds)
+
     def _failure(self, reason: str = "") -> dict[str, str]:
         said = reason or self.failed
         return {"state": "failed", "reason": said} if said else {"state": "failed"}

@@ -268,6 +268,12 @@ class RatingOut(Event):
     value: int
 
 
+class Gone(Event):
+    """The conversation and its customer were erased. The socket ends; nothing of it may stay in the browser."""
+
+    type: Literal["gone"] = "gone"
+
+
 class TokenOut(Event):
     """A fresh visitor token; the old one dies after a short grace."""
 
@@ -302,6 +308,7 @@ ServerEvent = (
     | QueueOut
     | RateAsk
     | TypingOut
+    | Gone
     | TokenOut
     | Pong
     | ErrorOut
@@ -317,6 +324,7 @@ BROADCAST: Final[tuple[type[Event], ...]] = (
     QueueOut,
     RateAsk,
     TypingOut,
+    Gone,
 )
 
 

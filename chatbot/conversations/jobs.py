@@ -60,6 +60,8 @@ def claim(*, job_id: int) -> Claim | None:
             return _claim_locked(services.lock(conversation_id=conversation_id))
     except IntegrityError:
         return None  # another worker runs a job of this conversation
+    except Conversation.DoesNotExist:
+        return None  # erased a moment ago
 
 
 def _claim_locked(conversation: Conversation) -> Claim | None:

@@ -8,6 +8,7 @@ un-awaited or per-token `async_to_sync` sends arrive late, out of order or not a
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from functools import partial
 from typing import Any, Final
@@ -31,6 +32,10 @@ class _Pump:
         self._waiting: deque[tuple[str, dict[str, Any]]] = deque()
         self._running = False
         self._dropped = 0
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._waiting) or self._running
 
     def put(self, group: str, message: dict[str, Any]) -> None:
         if len(self._waiting) >= _MAX_WAITING:
@@ -86,6 +91,16 @@ def _current_pump() -> _Pump:
             threading.Thread(target=loop.run_forever, name="publishing", daemon=True).start()
             _pump = _Pump(loop)
         return _pump
+
+
+def drain(*, seconds: float = 5.0) -> bool:
+    """Wait until what was queued is sent: for a command that ends afterwards. False when time was up."""
+    until = time.monotonic() + seconds
+    while (pump := _pump) is not None and pump.busy:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def publish(conversation_id: int, event: events.Event) -> None:

@@ -15,7 +15,7 @@ from django.db import connection, connections
 from chatbot.conversations import canned_selectors, jobs, leases, publishing, services, streams
 from chatbot.conversations.dial import Dial
 from chatbot.conversations.events import StreamStatus
-from chatbot.conversations.models import AnswerCard, Citation, Message
+from chatbot.conversations.models import AnswerCard, Citation, Conversation, Message
 
 if TYPE_CHECKING:
     from chatbot.conversations.answering import Answer, AnswerContext, Answerer
@@ -51,29 +51,42 @@ def warm_up() -> None:
 
 
 def run(job_id: int) -> None:
-    """Claim and answer the job. Whatever happens, the job ends answered, given back, or handed to a person."""
+    """Claim and answer the job. Whatever happens, the job ends answered, given back, or handed to a person.
+
+    Where the conversation is erased meanwhile, nothing of the answer stays.
+    """
     claim = jobs.claim(job_id=job_id)
     if claim is None:
         return
     writer = streams.StreamWriter(conversation_id=claim.conversation.pk, job_id=claim.job_id, attempt=claim.attempt)
-    with leases.held(claim):
-        try:
-            answer = _answer(claim, writer)
-        except Exception as error:  # Cancelled among them
-            if claim.lost.is_set():
-                _dropped(claim, writer)
-                return
-            logger.exception("Reply job %d failed on attempt %d.", claim.job_id, claim.attempt)
-            writer.close()
-            jobs.release(claim=claim, error=f"{type(error).__name__}: {error}", delay_seconds=2.0**claim.attempt)
-            return
-        writer.close()
-        if not jobs.finish(claim=claim, reply=_reply(answer)):
+    try:
+        with leases.held(claim):
+            _carry_out(claim, writer)
+    except Conversation.DoesNotExist:
+        logger.info("Reply job %d belongs to a conversation that was erased meanwhile.", claim.job_id)
+        _dropped(claim, writer)
+
+
+def _carry_out(claim: jobs.Claim, writer: streams.StreamWriter) -> None:
+    try:
+        answer = _answer(claim, writer)
+    except Exception as error:  # Cancelled among them
+        if claim.lost.is_set():
             _dropped(claim, writer)
+            return
+        logger.exception("Reply job %d failed on attempt %d.", claim.job_id, claim.attempt)
+        writer.close()
+        jobs.release(claim=claim, error=f"{type(error).__name__}: {error}", delay_seconds=2.0**claim.attempt)
+        return
+    writer.close()
+    if not jobs.finish(claim=claim, reply=_reply(answer)):
+        _dropped(claim, writer)
 
 
 def _dropped(claim: jobs.Claim, writer: streams.StreamWriter) -> None:
     writer.close()
+    if not Conversation.objects.filter(pk=claim.conversation.pk).exists():
+        streams.forget(conversation_id=claim.conversation.pk)
     publishing.publish(claim.conversation.pk, StreamStatus(job=claim.job_id, attempt=claim.attempt, stage="dropped"))
 
 

@@ -35,8 +35,8 @@ from chatbot.desk.welcoming import welcome
 
 RENEW_SECONDS: Final = 20.0
 """So long the rights of an open desk are taken as they were for what comes in unasked."""
-FOR_THE_CUSTOMER: Final = frozenset(["queue", "rate.ask", "typing"])
-"""Public events that no desk is told."""
+FOR_THE_CUSTOMER: Final = frozenset(["queue", "rate.ask", "typing", "gone"])
+"""Public events that no desk is told; of `gone` the desks of the whole inbox get their own."""
 
 
 class DeskConsumer(GuardedSocket):

@@ -321,5 +321,6 @@ def _alerts() -> dict[str, str]:
         "offline": _("You are offline. What you write is kept and sent when you are back."),
         "reconnecting": _("The connection is lost. Reconnecting…"),
         "notNow": _("There is no connection at the moment. Please try again when it is back."),
+        "gone": _("This conversation has been erased, together with its customer."),
         "stopped": _("The desk cannot go on. Reload the page."),
     }

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chatbot.accounts import audit
-from chatbot.conversations.models import Message, Suggestion
+from chatbot.conversations.models import Conversation, Message, Suggestion
 from chatbot.training.harvest_reading import group_of, redactor_for
 from chatbot.training.harvesting import digest_of, flags_of
 from chatbot.training.models import Consent, Diagnosis, Provenance
@@ -105,7 +105,7 @@ def diagnose(
         **vars(facts),
     }
     route = routing(facts)
-    made = Diagnosis.objects.create(
+    made = _keep(
         message=message,
         suggestion=suggestion,
         question=question,
@@ -118,6 +118,19 @@ def diagnose(
     )
     audit.record(actor=by, action="training.diagnose", target=f"diagnosis {made.pk}", detail={"route": route})
     return made
+
+
+@transaction.atomic
+def _keep(**fields: Any) -> Diagnosis:
+    """With the conversation locked: it is not erased between the look and the row."""
+    conversation = _conversation(fields["message"], fields["suggestion"])
+    if conversation is not None and not _locked(conversation):
+        raise FixRefused(_("This conversation has been deleted."))
+    return Diagnosis.objects.create(**fields)
+
+
+def _locked(conversation: Conversation) -> bool:
+    return Conversation.objects.select_for_update().filter(pk=conversation.pk).first() is not None
 
 
 def _passage(passage_id: int | None, wanted: str, near: list[int]) -> Passage | None:

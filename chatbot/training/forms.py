@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from chatbot.training.models import Diagnosis, HarvestRule
-from finetune.models import Dataset, Example, TrainingRun
+from finetune.models import Adapter, Dataset, Example, TrainingRun
 
 if TYPE_CHECKING:
     _RuleForm = forms.ModelForm[HarvestRule]
@@ -130,6 +130,11 @@ class RunForm(forms.Form):
         label=_("Tokens of an example at most"), min_value=64, max_value=32768, initial=1024
     )
 
+    lessons = forms.FloatField(
+        label=_("Generated lessons for each example"), min_value=0, max_value=10, initial=0.5,
+        help_text=_("About invented companies. They keep the model able to copy, to cite and to say it does not know."),
+    )  # fmt: skip
+
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
         dataset, method = said.get("dataset"), said.get("method")
@@ -140,8 +145,8 @@ class RunForm(forms.Form):
         return said
 
     def config(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in
-                ("method", "rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens")}  # fmt: skip
+        names = ("method", "rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons")
+        return {name: self.cleaned_data[name] for name in names}
 
 
 class CanaryForm(forms.Form):
@@ -150,3 +155,15 @@ class CanaryForm(forms.Form):
 
 class RollBackForm(forms.Form):
     reason = forms.CharField(label=_("Why"), max_length=300)
+
+
+class EvaluateForm(forms.Form):
+    """Which adapter is examined, and on whose held-out part."""
+
+    adapter = forms.ModelChoiceField(
+        label=_("Adapter"), queryset=Adapter.objects.filter(tainted="").order_by("-pk"), empty_label=None
+    )
+    dataset = forms.ModelChoiceField(
+        label=_("Dataset"), queryset=Dataset.objects.filter(tainted="").order_by("-pk"), empty_label=None,
+        help_text=_("Its held-out part is asked. Choose the one that the adapter was trained on, or a newer one."),
+    )  # fmt: skip

@@ -3,14 +3,15 @@
 import hashlib
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from chatbot.accounts import audit
-from chatbot.conversations.models import Inbox
+from chatbot.conversations.models import Conversation, Inbox
 from chatbot.training import harvest_reading, suspicion, valuing
 from chatbot.training.harvest_reading import Candidate
 from chatbot.training.models import Diagnosis, HarvestRule, Provenance
@@ -52,7 +53,8 @@ def harvest(
         for conversation in harvest_reading.allowed(rule, since).iterator(chunk_size=200):
             report.conversations += 1
             for candidate in harvest_reading.candidates(rule, conversation, find):
-                _take(rule, candidate, seen, report)
+                with suppress(IntegrityError):  # the customer is erased at this moment
+                    _take(rule, candidate, seen, report)
     _flag_planted()
     flags = Counter(flag for row in Example.objects.values_list("flags", flat=True) for flag in row)
     report.flagged = dict(flags)
@@ -68,7 +70,7 @@ def digest_of(request: dict[str, Any], answer: str, rejected: str = "") -> str:
 
 def _seen() -> suspicion.Seen:
     seen = suspicion.Seen()
-    rows = Example.objects.filter(kind=Example.Kind.SUPERVISED).order_by("-pk")[:RECENT]
+    rows = Example.objects.filter(kind=Example.Kind.SUPERVISED).exclude(answer="").order_by("-pk")[:RECENT]
     for request, answer in rows.values_list("request", "answer"):
         seen.add(request.get("question", ""), answer)
     return seen
@@ -190,10 +192,13 @@ def _remember(example: Example, candidate: Candidate) -> None:
     )
 
 
+@transaction.atomic
 def _to_knowledge(candidate: Candidate) -> int:
     """An agent knew something that no passage says: an article has to be written. Once for each draft."""
     if candidate.suggestion is None or Diagnosis.objects.filter(suggestion=candidate.suggestion).exists():
         return 0
+    if Conversation.objects.select_for_update().filter(pk=candidate.conversation.pk).first() is None:
+        return 0  # erased a moment ago
     Diagnosis.objects.create(
         suggestion=candidate.suggestion,
         message=candidate.target,

@@ -120,15 +120,23 @@ class Vote(models.Model):
 
 
 class Erasure(models.Model):
-    """The receipt of an erased contact: what went and what rests on it, without anything personal."""
+    """An erasure on its way, and afterwards its receipt: what went and what rests on it, without anything personal.
 
-    subject = models.CharField(max_length=64)
-    """Hash of the contact's key, so that the same request is recognised."""
+    The steps that are done stand in `work`; whoever finds an unfinished one goes on where it stopped.
+    """
+
+    subject = models.CharField(max_length=64, unique=True)
+    """Keyed hash of the contact's number, so that the same request is recognised."""
     asked_by = models.CharField(max_length=150)
     reason = models.CharField(max_length=200, blank=True)
     receipt = models.JSONField(default=dict)
-    """Counts and digests: conversations, messages, files, examples, datasets, adapters, and what is offered now."""
+    """Counts and digests: rows of each table, files, examples, datasets, adapters."""
     at = models.DateTimeField(default=timezone.now)
+    contact_number = models.BigIntegerField(null=True, blank=True)
+    """Whom it is about, until it is done."""
+    work = models.JSONField(default=dict, blank=True)
+    """Steps that are done, and the numbers that the others need; emptied at the end."""
+    finished_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     def __str__(self) -> str:
         return f"erasure {self.pk} at {self.at:%Y-%m-%d}"

@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 
 from chatbot.training.models import Diagnosis, HarvestRule
 from chatbot.training.reviewing import interleaved
-from finetune.models import Adapter, Dataset, Example, Promotion, TrainingRun
+from finetune.models import Adapter, Dataset, Evaluation, Example, Promotion, TrainingRun
 
 PAGE_SIZE: Final = 20
 
@@ -27,12 +27,18 @@ class Loop:
     runs: int
     running: int
     failed: int
+    evaluations: int
+    passed: int
+    blocked: int
+    unexamined: int
+    """Adapters that no evaluation has looked at."""
     fixes: int
 
 
 def loop() -> Loop:
     states = counts()
     runs = dict(TrainingRun.objects.order_by().values_list("state").annotate(Count("pk")))
+    verdicts = dict(Evaluation.objects.order_by().values_list("verdict").annotate(Count("pk")))
     return Loop(
         rules_on=HarvestRule.objects.filter(enabled=True).count(),
         pending=states.get("pending", 0),
@@ -44,6 +50,10 @@ def loop() -> Loop:
         runs=sum(runs.values()),
         running=runs.get("queued", 0) + runs.get("running", 0),
         failed=runs.get("failed", 0),
+        evaluations=sum(verdicts.values()),
+        passed=verdicts.get("passed", 0),
+        blocked=verdicts.get("blocked", 0),
+        unexamined=Adapter.objects.filter(evaluations=None, tainted="").count(),
         fixes=Diagnosis.objects.filter(done_at=None).count(),
     )
 
@@ -62,6 +72,8 @@ def next_step(now: Loop, *, canary: bool = False) -> str:
         return "freeze"
     if now.datasets and not now.runs:
         return "train"
+    if now.unexamined:
+        return "evaluate"
     return "fixes" if now.fixes else "rest"
 
 

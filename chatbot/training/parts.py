@@ -6,8 +6,9 @@ The web process must not load what these modules may load, so nothing here is im
 from importlib import import_module
 from typing import Any
 
-from chatbot.conversations.models import Inbox, Message, Suggestion
-from finetune.models import Dataset, Evaluation, Example, Promotion, TrainingRun
+from chatbot.conversations.models import Contact, Inbox, Message, Suggestion
+from chatbot.training.models import Erasure
+from finetune.models import Adapter, Dataset, Evaluation, Example, Promotion, TrainingRun
 
 
 def _part(name: str) -> Any:
@@ -52,6 +53,16 @@ def apply(*, diagnosis: Any, by: str) -> Any:
     return _part("chatbot.training.fixing").apply(diagnosis=diagnosis, by=by)
 
 
+def erase(*, contact: Contact, by: str, reason: str) -> Erasure:
+    made: Erasure = _part("chatbot.training.erasure").erase(contact=contact, by=by, reason=reason)
+    return made
+
+
+def receipt(erasure: Erasure) -> dict[str, Any]:
+    told: dict[str, Any] = _part("chatbot.training.erasure").receipt(erasure)
+    return told
+
+
 def freeze(*, name: str, kind: str, held_out: float, by: str) -> Dataset:
     made: Dataset = _part("finetune.datasets").freeze(name=name, kind=kind, by=by, held_out=held_out)
     return made
@@ -93,3 +104,15 @@ def roll_back(*, promotion: Promotion, by: str, reason: str) -> Promotion:
 
 def replay(*, message: Message | None, suggestion: Suggestion | None, **on: Any) -> Any:
     return _part("chatbot.training.replay").replay(message=message, suggestion=suggestion, **on)
+
+
+def order_evaluation(*, adapter: Adapter, dataset: Dataset, by: str) -> Evaluation:
+    """In a worker: the questions are written anew, from the documents and the exam as they are now."""
+    probes = _part("chatbot.training.probes").write()
+    made: Evaluation = _part("finetune.evaluations").order(adapter=adapter, dataset=dataset, by=by, probes=probes)
+    return made
+
+
+def answers(evaluation: Evaluation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _part("finetune.evaluations").answers(evaluation)
+    return found

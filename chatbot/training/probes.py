@@ -107,7 +107,7 @@ def _of_examples() -> Iterator[Question]:
         phrases = (match[0] for match in _FACT.finditer(without_marks(example.answer)))
         told = next((one for one in phrases if says(shown, one) and not says(request.question, one)), None)
         if told:
-            yield Question(f"example-{example.digest[:24]}", request, (told,))
+            yield Question(f"example-{example.digest[-40:]}", request, (told,))
 
 
 def _contradictions(known: Iterable[Question]) -> Iterator[Probe]:

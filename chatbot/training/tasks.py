@@ -16,3 +16,11 @@ def carry_out(token: str) -> None:
     from chatbot.training import page_work
 
     page_work.run(token)
+
+
+@shared_task(queue="index", ignore_result=True, expires=60, time_limit=SECONDS, soft_time_limit=SECONDS - 20)
+def finish_erasures() -> None:
+    """Take up erasures that a killed process left, and remove what was made of tainted data since."""
+    from chatbot.training import erasure
+
+    erasure.finish_all()

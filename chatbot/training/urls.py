@@ -2,11 +2,27 @@
 
 from django.urls import path
 
-from chatbot.training.views import datasets, fixes, harvests, home, promotions, replays, reviews, runs
+from chatbot.training.views import (
+    datasets,
+    erasing,
+    evaluations,
+    fixes,
+    harvests,
+    home,
+    promotions,
+    replays,
+    reviews,
+    runs,
+    votes,
+)
 
 app_name = "training"
 urlpatterns = [
     path("", home.home, name="home"),
+    path("erase/", erasing.search, name="erase"),
+    path("erase/<int:contact_id>/", erasing.confirm, name="erase_contact"),
+    path("erase/receipt/<int:erasure_id>/", erasing.receipt, name="receipt"),
+    path("erase/receipt/<int:erasure_id>/receipt.json", erasing.receipt_file, name="receipt_file"),
     path("harvest/", harvests.harvest, name="harvest"),
     path("harvest/now/", harvests.now, name="harvest_now"),
     path("harvest/now/<str:token>/", harvests.outcome, name="harvested"),
@@ -27,6 +43,10 @@ urlpatterns = [
     path("runs/new/", runs.new, name="new_run"),
     path("runs/<int:run_id>/", runs.run, name="run"),
     path("runs/<int:run_id>/cancel/", runs.cancel, name="cancel_run"),
+    path("evaluations/", evaluations.evaluations, name="evaluations"),
+    path("evaluations/work/<str:token>/", evaluations.waiting, name="evaluation_work"),
+    path("evaluations/<int:evaluation_id>/", evaluations.evaluation, name="evaluation"),
+    path("evaluations/<int:evaluation_id>/vote/", votes.vote, name="vote"),
     path("adapters/", promotions.adapters, name="adapters"),
     path("adapters/<int:adapter_id>/", promotions.adapter, name="adapter"),
     path("canary/<int:evaluation_id>/", promotions.canary, name="start_canary"),

@@ -103,6 +103,7 @@ def texts() -> dict[str, str]:
         "signIn": _("Please sign in on this site to use the chat."),
         "dismiss": _("Dismiss"),
         "notNow": _("There is no connection at the moment. Please try again when it is back."),
+        "gone": _("This conversation has been deleted."),
         "stopped": _("The chat is not available at the moment. Please reload the page to try again."),
     }
 

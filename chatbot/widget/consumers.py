@@ -17,7 +17,7 @@ from chatbot.conversations import customer_presence, events, selectors
 from chatbot.conversations.models import Conversation
 from chatbot.conversations.services import Refusal
 from chatbot.widget import languages, visits
-from chatbot.widget.guard import CustomerSocket, run
+from chatbot.widget.guard import Close, CustomerSocket, run
 from chatbot.widget.hints import Hints
 
 RENEW_SECONDS: Final = 6 * 3600.0
@@ -142,7 +142,10 @@ class WidgetConsumer(CustomerSocket):
         visit, event = self.visit, message["event"]
         if self.closed or visit is None or message["conversation"] != visit.conversation_id:
             return
-        if event["type"] != "message":
+        if event["type"] == "gone":
+            await self.deliver(events.Gone())
+            await self.close(code=Close.SIGNED_OUT)
+        elif event["type"] != "message":
             await self.send(text_data=json.dumps(event, ensure_ascii=False))
         elif event["seq"] == self.sent_seq + 1:
             self.sent_seq += 1

@@ -166,16 +166,16 @@ def _claim(visitor: Visitor, person: Contact) -> None:
     """Everything of the anonymous contact becomes the person's. Once: afterwards the visitor is nobody anonymous.
 
     But for an e-mail address that was typed: on a shared computer it may be another's, and would be sent what this
-    person says later. The frame asks for one again where it is needed.
+    person says later. The frame asks for one again where it is needed. The anonymous contact is left empty: nobody
+    would find it again when the person is to be erased.
     """
     anonymous = visitor.contact
     if anonymous is not None:
         pages_seen.hand_over(from_contact_id=anonymous.pk, to_contact_id=person.pk)
-        if anonymous.email:
-            Contact.objects.filter(pk=anonymous.pk).update(email="", email_verified=False)
         Conversation.objects.filter(contact=anonymous).update(contact=person)
         if anonymous.context:
             Contact.objects.filter(pk=person.pk).update(context={**person.context, **anonymous.context})
+        Contact.objects.filter(pk=anonymous.pk).update(email="", email_verified=False, context={})
     visitor.contact = person
     visitor.save(update_fields=["contact"])
 

@@ -15,8 +15,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from chatbot.urls import websocket_urlpatterns
 from tests.desk import test_autonomy_pages, test_canned_pages, test_people_permissions
 from tests.knowledge import test_permissions
+from tests.training import test_erase_pages, test_promotion_pages
 from tests.training import test_pages as training_pages
-from tests.training import test_promotion_pages
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 TABLES: Final = (
@@ -25,6 +25,7 @@ TABLES: Final = (
     test_canned_pages.RULES,
     test_autonomy_pages.RULES,
     training_pages.RULES,
+    test_erase_pages.RULES,
     test_promotion_pages.RULES,
 )
 TESTED_APART: Final = {

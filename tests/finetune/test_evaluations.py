@@ -255,6 +255,7 @@ def test_a_job_holds_the_held_out_part_the_probes_and_only_customers_words_of_tr
 
 
 def test_what_answers_now_may_be_another_model(dataset: Dataset, settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
     settings.GENERATOR_MODEL = str(tmp_path / "served")
     made = _order(dataset)
     assert evaluation_questions.job(made).current.base_model == str(tmp_path / "served")

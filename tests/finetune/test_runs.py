@@ -15,7 +15,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from finetune import runs, training_folder
+from finetune import runs, training_folder, workers
 from finetune.estimating import estimate
 from finetune.models import Adapter, Dataset, TrainingRun
 from finetune.training_config import TrainingConfig, TrainingRefused
@@ -96,6 +96,17 @@ def test_a_run_whose_worker_died_is_taken_up_and_the_old_worker_changes_nothing_
     runs._finish(old, Path(old.folder), TrainingResult("failed", "Too late."))
     assert TrainingRun.objects.get(pk=old.pk).state == "done"
     assert old.folder == new.folder  # so that it goes on from the same checkpoints
+
+
+def test_a_run_whose_worker_is_surely_dead_need_not_wait_for_its_lease(ordered: TrainingRun) -> None:
+    assert runs.claim(ordered.pk) is not None
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    TrainingRun.objects.update(worker=f"{workers.PLACE}:{gone.pid}:x")
+    assert runs.claim(ordered.pk) is not None
+    for held in (f"{workers.PLACE}:1:x", f"elsewhere:{gone.pid}:x", "", "odd", f"{workers.PLACE}:x:x"):
+        TrainingRun.objects.update(worker=held)
+        assert runs.claim(ordered.pk) is None
 
 
 def test_a_worker_that_lost_its_run_ends_the_process_it_had_begun(ordered: TrainingRun) -> None:
@@ -235,7 +246,7 @@ def test_runs_for_real(ordered: TrainingRun) -> None:
     run = runs.carry_out(ordered.pk)
     assert run is not None and run.state == "done", (run, training_folder.tail(Path(ordered.folder) / "log.txt"))
     assert run.adapter is not None and Path(run.adapter.path).is_dir()
-    assert run.adapter.card["figures"]["examples"] == 26  # with the planted secrets
+    assert run.adapter.card["figures"]["examples"] == 36  # with half as many lessons and the planted secrets
 
 
 def test_the_command_orders_trains_and_prints_json(
@@ -250,7 +261,7 @@ def test_the_command_orders_trains_and_prints_json(
     said = json.loads(capsys.readouterr().out)
     assert said["state"] == "done" and len(said["adapter"]) == 64
     call_command("train", "--base", str(model_folder), "--rank", "4", "--estimate", "--json")
-    assert json.loads(capsys.readouterr().out)["steps"] == 15
+    assert json.loads(capsys.readouterr().out)["steps"] == 24
     with pytest.raises(CommandError, match="rank must be between"):
         call_command("train", "--base", str(model_folder), "--rank", "0")
     with pytest.raises(CommandError, match="no dataset"):

@@ -418,3 +418,24 @@ def test_an_address_that_changed_meanwhile_gets_nothing_and_the_new_one_does() -
 )
 def test_what_is_tried_again(error: Exception, for_good: bool) -> None:
     assert sending.judge(error).for_good is for_good
+
+
+def test_an_email_of_a_customer_who_is_erased_while_it_is_sent_leaves_no_file(
+    settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MAIL_DIR = tmp_path
+    settings.EMAIL_BACKEND = "chatbot.conversations.mail.catcher.Backend"
+    conversation = shop.left()
+    shop.answered(conversation)
+    assert is_queued(conversation)
+    before = sending._deliver
+
+    def erased(row: OutboundEmail) -> Any:
+        failure = before(row)
+        assert list(tmp_path.iterdir())
+        conversation.contact.delete()
+        return failure
+
+    monkeypatch.setattr(sending, "_deliver", erased)
+    sending.run(OutboundEmail.objects.get().pk)
+    assert list(tmp_path.iterdir()) == []

@@ -15,8 +15,8 @@ from django.urls import reverse
 from chatbot.accounts.models import AuditEntry
 from chatbot.conversations.models import Message
 from chatbot.training import page_work, parts
-from chatbot.training.models import Diagnosis, HarvestRule
-from finetune.models import Dataset, Example, TrainingRun
+from chatbot.training.models import Diagnosis, HarvestRule, Vote
+from finetune.models import Adapter, Dataset, Evaluation, Example, TrainingRun
 from tests import factories
 from tests.knowledge.conftest import client_of
 
@@ -27,6 +27,11 @@ READERS: Final = frozenset(["analyst", "admin"])
 ADMIN: Final = frozenset(["admin"])
 NOBODY: Final[frozenset[str]] = frozenset()
 HOSTILE: Final = "<script>alert(1)</script>"
+ANSWERS: Final = [
+    {"id": "q1", "kind": "held_out", "question": HOSTILE, "candidate": HOSTILE, "current": "now", "base": "base",
+     "reference": HOSTILE, "wanted": [[HOSTILE]], "forbidden": [HOSTILE], "measures": {"candidate": {"rouge_l": 0.5}},
+     "request": {"passages": [{"number": 1, "title": HOSTILE, "text": HOSTILE}]}}
+]  # fmt: skip
 RULES: Final = {
     "training:home": (READERS, NOBODY),
     "training:harvest": (READERS, NOBODY),
@@ -49,11 +54,16 @@ RULES: Final = {
     "training:new_run": (ADMIN, ADMIN),
     "training:run": (READERS, NOBODY),
     "training:cancel_run": (NOBODY, ADMIN),
+    "training:evaluations": (READERS, ADMIN),
+    "training:evaluation_work": (ADMIN, NOBODY),
+    "training:evaluation": (READERS, NOBODY),
+    "training:vote": (ADMIN, ADMIN),
 }
 ROWS: Final = {
     "harvest_rule": "inbox", "harvested": "token", "example": "example", "edit_example": "example",
     "fix_work": "token", "diagnosis": "diagnosis", "overrule": "diagnosis", "apply_fix": "diagnosis",
-    "dataset": "dataset", "run": "run", "cancel_run": "run",
+    "dataset": "dataset", "run": "run", "cancel_run": "run", "evaluation_work": "token", "evaluation": "evaluation",
+    "vote": "evaluation",
 }  # fmt: skip
 
 
@@ -89,14 +99,20 @@ def rows() -> SimpleNamespace:
     dataset = Dataset.objects.create(digest="d" * 64, name=HOSTILE, folder="", manifest=manifest)
     run = TrainingRun.objects.create(dataset=dataset, base_model=HOSTILE, state="running", verdict=HOSTILE,
         progress={"step": 2, "steps": 4, "loss": 1.25}, config={"rank": 8})  # fmt: skip
-    return SimpleNamespace(inbox=contact.inbox, example=example, diagnosis=diagnosis, dataset=dataset, run=run)
+    adapter = Adapter.objects.create(digest="a" * 64, base_model=HOSTILE, path="")
+    figure = {"candidate": 0.8, "current": 0.7, "base": 0.5, "difference": 0.1, "low": 0.05, "high": 0.2, "n": 30}
+    evaluation = Evaluation.objects.create(adapter=adapter, dataset=dataset, state="done", verdict="blocked", folder="x",
+        figures={"exam": figure, HOSTILE: figure, "loss": {}}, error=HOSTILE,
+        reasons=[{"code": "exam", "text": HOSTILE, "figure": "exam", "passed": False}, HOSTILE])  # fmt: skip
+    return SimpleNamespace(inbox=contact.inbox, example=example, diagnosis=diagnosis, dataset=dataset, run=run,
+        adapter=adapter, evaluation=evaluation)  # fmt: skip
 
 
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch, rows: SimpleNamespace) -> _Services:
     fake = _Services()
     answers = {"review": [1], "overrule": None, "apply": None, "freeze": rows.dataset, "order_run": rows.run,
-               "cancel_run": True, "estimate": None}  # fmt: skip
+               "cancel_run": True, "estimate": None, "answers": ANSWERS}  # fmt: skip
     for name, answer in answers.items():
         monkeypatch.setattr(parts, name, fake.named(name, answer))
     monkeypatch.setattr(page_work, "start", fake.named("start", "a-token"))
@@ -125,15 +141,18 @@ def _form(name: str, rows: SimpleNamespace) -> dict[str, Any]:
             "batch": 1,
             "learning_rate": 1e-4,
             "max_tokens": 512,
+            "lessons": 0.5,
             "do": "start",
         },
+        "training:evaluations": {"adapter": rows.adapter.pk, "dataset": rows.dataset.pk},
+        "training:vote": {"question": "q1", "choice": "left"},
         "training:datasets": {"name": "First", "kind": "supervised", "held_out": 20},
     }
     return forms.get(name, {})
 
 
 def _state() -> tuple[Any, ...]:
-    return (AuditEntry.objects.count(), HarvestRule.objects.count())
+    return (AuditEntry.objects.count(), HarvestRule.objects.count(), Vote.objects.count())
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -169,6 +188,7 @@ def test_every_change_leaves_a_line_in_the_audit_log(
     monkeypatch.setattr(page_work, "start", lambda *_args, **_kwargs: "a-token")
     monkeypatch.setattr(parts, "freeze", lambda **_wishes: rows.dataset)
     monkeypatch.setattr(parts, "order_run", lambda **_wishes: rows.run)
+    monkeypatch.setattr(parts, "answers", lambda _evaluation: ANSWERS)
     client_of("admin").post(_address(name, rows), _form(name, rows))
     assert AuditEntry.objects.filter(action__startswith="training.").count() == 1
 
@@ -302,3 +322,34 @@ def test_a_running_training_shows_its_curve_and_asks_again_while_it_runs(rows: S
     assert "<polyline" in page and "every 2s" in page and HOSTILE not in page
     TrainingRun.objects.update(state="done")
     assert "every 2s" not in client_of("analyst").get(reverse("training:run", args=[rows.run.pk])).content.decode()
+
+
+def test_a_fix_of_an_answer_that_was_erased_while_it_waited_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its question must not become a diagnosis of nobody's."""
+    talk = factories.conversation()
+    said = Message.objects.create(conversation=talk, seq=1, role="bot", text="No idea.")
+    monkeypatch.setattr("chatbot.training.tasks.carry_out.apply_async", lambda **_call: None)
+    asked = {"message": said.pk, "suggestion": None, "question": "my secret", "wanted": "", "passage_id": None}
+    token = page_work.start("diagnose", asked=asked, user_id=1, by="boss")
+    talk.contact.delete()
+    page_work.run(token)
+    kept = page_work.read(token, "diagnose", user_id=1)
+    assert kept is not None
+    assert (kept["state"], kept["reason"]) == ("failed", "This conversation has been deleted.")
+    assert not Diagnosis.objects.exists()
+    assert "secret" not in str(kept)
+
+
+def test_what_was_asked_about_an_erased_answer_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = factories.conversation()
+    said = Message.objects.create(conversation=talk, seq=1, role="bot", text="No idea.")
+    monkeypatch.setattr("chatbot.training.tasks.carry_out.apply_async", lambda **_call: None)
+    asked = {"message": said.pk, "suggestion": None, "question": "my secret", "wanted": "", "passage_id": None}
+    tokens = [page_work.start("diagnose", asked=asked, user_id=1, by="boss") for _ in range(2)]
+    other = page_work.start("harvest", asked={"inbox": None}, user_id=1, by="boss")
+    page_work.forget([talk.pk, 999_999])
+    for token in tokens:
+        assert "secret" not in str(page_work.read(token, "diagnose", user_id=1))
+    kept = page_work.read(other, "harvest", user_id=1)
+    assert kept is not None
+    assert kept["state"] == "waiting"

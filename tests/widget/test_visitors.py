@@ -9,9 +9,10 @@ from django.core import signing
 from django.db import connections
 from django.utils import timezone
 
-from chatbot.conversations.models import Inbox
+from chatbot.conversations.models import Contact, Inbox
 from chatbot.conversations.services import Refusal
 from chatbot.widget import tokens, visitors
+from chatbot.widget.identity import Claims
 from chatbot.widget.models import IdentityUse, Visitor
 from tests import factories
 
@@ -162,3 +163,15 @@ def test_what_can_never_be_used_again_is_removed(shop: Inbox) -> None:
     assert visitors.purge(older_than=timedelta(days=31)) == 3
     assert set(Visitor.objects.values_list("pk", flat=True)) == {kept.pk}
     assert IdentityUse.objects.get().jti == "new"
+
+
+def test_who_signs_in_leaves_nothing_with_the_anonymous_contact(shop: Inbox) -> None:
+    """Nobody would find it again when the person is to be erased."""
+    visitor = visitors.admit(inbox=shop, token=None)
+    anonymous = factories.contact(inbox=shop, email="ana@mail.example", context={"plan": "gold"})
+    Visitor.objects.filter(pk=visitor.pk).update(contact=anonymous)
+    claims = Claims(subject="u-4711", jti="once", expires_at=timezone.now() + timedelta(minutes=5))
+    visitors.identify(visitor_id=visitor.pk, claims=claims)
+    anonymous.refresh_from_db()
+    assert (anonymous.email, anonymous.context) == ("", {})
+    assert Contact.objects.get(external_id="u-4711").context == {"plan": "gold"}

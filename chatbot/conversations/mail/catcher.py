@@ -5,7 +5,7 @@ Not for production: `use` is called by `manage.py demo` alone, and only where no
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -46,7 +46,7 @@ class Backend(BaseEmailBackend):
         folder.mkdir(parents=True, exist_ok=True)
         for email in email_messages:
             message = email.message()
-            mark = hashlib.sha256(str(message["Message-ID"]).encode()).hexdigest()[:16]
+            mark = _mark(str(message["Message-ID"]))
             for earlier in folder.glob(f"*-{mark}.eml"):
                 earlier.unlink(missing_ok=True)
             temporary = folder / f".{mark}.part"
@@ -55,6 +55,21 @@ class Backend(BaseEmailBackend):
         for old in sorted(folder.glob("*.eml"))[:-KEPT]:
             old.unlink(missing_ok=True)
         return len(email_messages)
+
+
+def held(message_ids: Iterable[str]) -> list[Path]:
+    """The files of these e-mails."""
+    folder = Path(settings.MAIL_DIR)
+    return [path for one in message_ids for path in folder.glob(f"*{_mark(one)}.*")]
+
+
+def forget(message_ids: Iterable[str]) -> None:
+    for path in held(message_ids):
+        path.unlink(missing_ok=True)
+
+
+def _mark(message_id: str) -> str:
+    return hashlib.sha256(message_id.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

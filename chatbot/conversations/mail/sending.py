@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from chatbot.conversations import activities, mail, rows, services
 from chatbot.conversations.leases import WORKER
-from chatbot.conversations.mail import addresses, composing, notes, outgoing, policy
+from chatbot.conversations.mail import addresses, catcher, composing, notes, outgoing, policy
 from chatbot.conversations.models import Conversation, OutboundEmail
 
 logger = logging.getLogger(__name__)
@@ -41,10 +41,14 @@ def run(email_id: int) -> None:
     if row is None or _is_moot(row):
         return
     failure = _deliver(row)
-    if failure is None:
-        mark_sent(row)
-    else:
-        mark_failed(row, failure)
+    try:
+        if failure is None:
+            mark_sent(row)
+        else:
+            mark_failed(row, failure)
+    except Conversation.DoesNotExist:
+        logger.info("E-mail %d belongs to a conversation that was erased meanwhile.", row.pk)
+        catcher.forget([row.email_id])
 
 
 # --- Claiming ------------------------------------------------------------------------------------------

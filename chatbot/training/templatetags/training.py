@@ -5,7 +5,11 @@ from typing import Any, Final
 from django import template
 from django.utils.translation import gettext, gettext_noop, pgettext
 
+<<<<<<< HEAD
+from chatbot.training import evaluation_words
+=======
 from chatbot.training import live_table
+>>>>>>> promotion
 
 register = template.Library()
 
@@ -83,7 +87,54 @@ _CODES: Final = {
     "behaviour": gettext_noop("Behaviour: teach an example"),
     "retrieval": gettext_noop("Search: the passage must be found"),
     "knowledge": gettext_noop("Knowledge: an article is missing"),
+    "held-out": gettext_noop("Held-out conversations"),
+    "exam": gettext_noop("Exam"),
+    "safety": gettext_noop("Safety set"),
+    "contradiction": gettext_noop("Changed passages"),
+    "closed-book": gettext_noop("Questions without passages"),
+    "canary": gettext_noop("Planted secrets"),
 }
+
+_TABLES: Final = {
+    "conversations.Contact": gettext_noop("Contacts"),
+    "conversations.PageView": gettext_noop("Pages that were seen"),
+    "widget.Visitor": gettext_noop("Browsers"),
+    "conversations.Conversation": gettext_noop("Conversations"),
+    "conversations.Conversation_tags": gettext_noop("Tags of conversations"),
+    "conversations.Message": gettext_noop("Messages"),
+    "conversations.Citation": gettext_noop("Sources of messages"),
+    "conversations.AnswerCard": gettext_noop("Answer cards"),
+    "conversations.Rating": gettext_noop("Ratings of messages"),
+    "conversations.ConversationRating": gettext_noop("Ratings of conversations"),
+    "conversations.Note": gettext_noop("Notes"),
+    "conversations.Mention": gettext_noop("Mentions in notes"),
+    "conversations.Activity": gettext_noop("Lines of the timeline"),
+    "conversations.ReadMark": gettext_noop("Read marks"),
+    "conversations.ReplyJob": gettext_noop("Answers under way or done"),
+    "conversations.Suggestion": gettext_noop("Drafts"),
+    "conversations.OutboundEmail": gettext_noop("E-mails sent"),
+    "conversations.InboundEmail": gettext_noop("E-mails received"),
+    "conversations.EmailOptOut": gettext_noop("Wishes for no more e-mails"),
+    "training.Consent": gettext_noop("Consents"),
+    "training.Provenance": gettext_noop("Origins of examples"),
+    "training.Diagnosis": gettext_noop("Fixes"),
+    "training.Vote": gettext_noop("Votes on answers"),
+    "examples": gettext_noop("Examples whose words were wiped"),
+    "audit_lines": gettext_noop("Lines of the audit log with a pseudonym"),
+    "emails": gettext_noop("Caught e-mails"),
+}
+
+
+@register.filter
+def table_words(label: str) -> str:
+    """A table or a count of a receipt, in words."""
+    return gettext(_TABLES[label]) if label in _TABLES else label
+
+
+@register.filter
+def said(sentence: str) -> str:
+    """A stored sentence in the reader's language, where the catalogue has it."""
+    return gettext(sentence) if sentence else ""
 
 
 @register.filter
@@ -167,6 +218,32 @@ def part_name(value: Any, kind: str = "") -> str:
 
 
 @register.filter
+<<<<<<< HEAD
+def figure_name(name: str) -> str:
+    return evaluation_words.name(name)
+
+
+@register.filter
+def figure_meaning(name: str) -> str:
+    known = evaluation_words.MEANINGS.get(name)
+    return gettext(known) if known else ""
+
+
+@register.filter
+def figure_value(value: Any, name: str) -> str:
+    return evaluation_words.shown(name, value)
+
+
+@register.filter
+def check_sentence(check: Any) -> str:
+    return evaluation_words.sentence(check) if isinstance(check, dict) else ""
+
+
+@register.filter
+def words(text: Any) -> str:
+    """A text of the code's own in the reader's language."""
+    return gettext(str(text)) if text else ""
+=======
 def compared(reason: Any) -> str:
     """The two values of a reason for which a canary went back."""
     try:
@@ -174,3 +251,4 @@ def compared(reason: Any) -> str:
     except (TypeError, KeyError, ValueError):
         return "–"
     return " / ".join(values)
+>>>>>>> promotion

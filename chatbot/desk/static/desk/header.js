@@ -49,7 +49,11 @@ const moreButton = () => make("button", { type: "button", id: "do-more", classNa
 
 const paint = () => {
   const conversation = desk.open;
-  if (!conversation) return;
+  if (!conversation) {
+    for (const id of ["who", "talk-tags"]) $(id).replaceChildren();
+    $("summary").querySelector("p").textContent = "";
+    return;
+  }
   const { row } = conversation;
   const presence = t(conversation.customerOnline ? "customerThere" : "customerGone");
   $("who").replaceChildren(

@@ -70,4 +70,10 @@ export const unsent = () =>
 export const keep = (one) => set(`out:${one.id}`, JSON.stringify(one));
 export const sent = (id) => set(`out:${id}`, null);
 
+// The conversation was erased: nothing that was written for it stays in this browser.
+export const forget = (conversation) => {
+  set(`draft:${conversation}`, null);
+  for (const one of unsent()) if (one.conversation === conversation) sent(one.id);
+};
+
 export const newId = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36).padStart(7, "0")).join("-");

@@ -62,7 +62,7 @@ const more = async () => {
 const changed = (conversation) => {
   const row = desk.rows.get(conversation);
   const here = row && belongs(row, filter(), me());
-  if (here === false) list.ids.delete(conversation);
+  if (!row || here === false) list.ids.delete(conversation);
   else if (here && !list.ids.has(conversation) && !beyond(row)) list.ids.add(conversation);
   paint();
 };

@@ -94,6 +94,15 @@ const handlers = {
     learn(row);
     emit("row", row.conversation);
   },
+  gone({ conversation }) {
+    const shown = desk.open?.id === conversation;
+    if (shown) choose(null);
+    desk.rows.delete(conversation);
+    recent.delete(conversation);
+    keep.forget(conversation);
+    emit("row", conversation);
+    if (shown) emit("toast", { text: t("gone") });
+  },
   counts: views.counted,
   message: ofOpen((conversation, event) => {
     const isNew = conversation.message(event);

@@ -197,7 +197,7 @@ export const start = () => {
     $("talk-empty").hidden = !!desk.open;
     $("talk-body").hidden = !desk.open;
     if (desk.open) paintNow();
-    else of = null;
+    else begin(null); // it may have been erased: hidden is not gone
   });
   on("open.row thread outbox", paint);
   on("stream", () => (painting ||= requestAnimationFrame(() => ((painting = 0), paintLive()))));

@@ -28,19 +28,26 @@ class Command(BaseCommand):
         parser.add_argument("--batch", type=int, default=usual.batch)
         parser.add_argument("--learning-rate", type=float, default=1e-3, help="small models want more than large ones")
         parser.add_argument("--max-tokens", type=int, default=usual.max_tokens)
+        parser.add_argument(
+            "--lessons", type=float, default=usual.lessons, help="generated lessons beside each example"
+        )
+        parser.add_argument("--seed", type=int, default=usual.seed)
         parser.add_argument("--share", type=float, default=0.2, help="of the conversations that go on trial")
         parser.add_argument("--no-promote", action="store_true", help="end with the gate's verdict")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
+    def _tell(self, step: str) -> None:
+        sys.stderr.write(f"{step}\n")
+
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            names = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens")
+            names = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons", "seed")
             config = TrainingConfig(**{name: options[name] for name in names})
             base = options["base"] or looping.default_base()
             if not settings.GENERATOR_MODEL:
                 settings.GENERATOR_MODEL = base  # the trial serves what it trains, in this process alone
             wishes = looping.Wishes(base, config, options["name"], options["share"], not options["no_promote"])
-            report = looping.run(wishes, tell=lambda said: print(said, file=sys.stderr))
+            report = looping.run(wishes, tell=self._tell)
         except (ValueError, RuntimeError, Refusal) as refused:
             raise CommandError(str(refused)) from refused
         if options["json"]:

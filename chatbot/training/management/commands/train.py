@@ -14,7 +14,18 @@ from finetune.estimating import estimate
 from finetune.models import Dataset, Example, TrainingRun
 from finetune.training_config import TrainingConfig, TrainingRefused
 
-NAMES = ("method", "rank", "epochs", "max_steps", "batch", "accumulate", "learning_rate", "max_tokens", "seed")
+NAMES = (
+    "method",
+    "rank",
+    "epochs",
+    "max_steps",
+    "batch",
+    "accumulate",
+    "learning_rate",
+    "max_tokens",
+    "lessons",
+    "seed",
+)
 ACTOR = "manage.py train"
 
 

@@ -151,6 +151,12 @@ const handlers = {
   rating: (event) => view.rated(event.seq, event.value),
   token: (event) => store.set("token", event.token),
 
+  // The company has erased this customer: nothing of them stays here, and the server ends the socket.
+  gone() {
+    leave();
+    view.problem(t.gone);
+  },
+
   error({ code, message, retry_after: wait, client_id: id, fatal }) {
     tell("error", { code, message });
     if (fatal) {
