@@ -5,11 +5,7 @@ from typing import Any, Final
 from django import template
 from django.utils.translation import gettext, gettext_noop, pgettext
 
-<<<<<<< HEAD
-from chatbot.training import evaluation_words
-=======
-from chatbot.training import live_table
->>>>>>> promotion
+from chatbot.training import evaluation_words, live_table
 
 register = template.Library()
 
@@ -218,7 +214,6 @@ def part_name(value: Any, kind: str = "") -> str:
 
 
 @register.filter
-<<<<<<< HEAD
 def figure_name(name: str) -> str:
     return evaluation_words.name(name)
 
@@ -243,7 +238,9 @@ def check_sentence(check: Any) -> str:
 def words(text: Any) -> str:
     """A text of the code's own in the reader's language."""
     return gettext(str(text)) if text else ""
-=======
+
+
+@register.filter
 def compared(reason: Any) -> str:
     """The two values of a reason for which a canary went back."""
     try:
@@ -251,4 +248,3 @@ def compared(reason: Any) -> str:
     except (TypeError, KeyError, ValueError):
         return "–"
     return " / ".join(values)
->>>>>>> promotion
