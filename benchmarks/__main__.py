@@ -95,6 +95,18 @@ def _adapter_swap(report: Report) -> Lines:
     yield "adapter's share of an answer's time", f"{report['adapters_share_of_latency']}", ""
 
 
+def _canary(report: Report) -> Lines:
+    engines, looks = report["engines"], report["looks"]
+    yield (
+        f"memory of a second engine, weights shared / its own (weights {engines['weights_mib']} MiB)",
+        f"{engines['shared_mib']} / {engines['own_mib']} MiB",
+        "",
+    )
+    yield "time to load it, weights shared / its own", f"{engines['shared_seconds']} / {engines['own_seconds']} s", ""
+    harmless = next(one for one in looks if one["z"] > 3 and not one["worse"])
+    yield "harmless canaries that go back by themselves", f"{harmless['went_back']:.1%}", "< 5 %"
+
+
 BENCHMARKS: Final = (
     Benchmark("end_to_end", _end_to_end, quick=("--turns", "2", "--dials", "500/40/100")),
     Benchmark("idle_sockets", _idle_sockets, quick=("--sockets", "300")),
@@ -104,6 +116,7 @@ BENCHMARKS: Final = (
     Benchmark("engine_batching", _engine_batching, quick=("--repeats", "1", "--tokens", "32")),
     Benchmark("training_rate", _training_rate, quick=("--rounds", "1", "--steps", "8")),
     Benchmark("adapter_swap", _adapter_swap, quick=("--swaps", "3")),
+    Benchmark("canary", _canary, quick=("--trials", "20")),
 )
 
 

@@ -147,7 +147,7 @@ class FakeDesk:
         made = {
             "type": "suggestion", "conversation": cid, "id": next(self._ids), "state": "ready",
             "trigger_seq": self.rows[cid]["last_seq"], "text": text, "citations": [citation], "confidence": 0.86,
-            "decision": "answer", "hint": "", "error": "", **more,
+            "decision": "answer", "engine": "extractive", "adapter": "", "hint": "", "error": "", **more,
         }  # fmt: skip
         self.talks[cid]["suggestion"] = made
         return made

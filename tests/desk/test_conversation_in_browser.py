@@ -51,6 +51,22 @@ def test_a_bots_answer_shows_sources_confidence_and_why(desk: FakeDesk, visit: V
     page.locator("[data-seq='3']", has_text="Did not know").wait_for()
 
 
+@pytest.mark.parametrize(
+    ("engine", "adapter", "says"),
+    [("transformers", "a1" * 32, "a1" * 32), ("openai", "", "none: the base model"), ("extractive", "", "")],
+)
+def test_every_answer_of_a_model_names_its_adapter_or_the_base_model(
+    desk: FakeDesk, visit: Visit, talk: str, engine: str, adapter: str, says: str
+) -> None:
+    desk.says(talk, "5 days.", "bot")
+    card = {"seq": 2, "decision": "answer", "confidence": 0.9, "engine": engine, "adapter": adapter,
+            "index_version": ""}  # fmt: skip
+    desk.talks[talk]["answers"] = [card]
+    answer = look(desk, visit, talk).locator("[data-seq='2']")
+    answer.get_by_text("Why this answer").click()
+    assert answer.locator(".why dd").all_inner_texts()[3:] == ([says] if says else [])
+
+
 def test_why_is_asked_for_when_an_answer_came_live(desk: FakeDesk, visit: Visit, talk: str) -> None:
     page = look(desk, visit, talk)
     desk.send(**desk.says(talk, "5 days.", "bot"))

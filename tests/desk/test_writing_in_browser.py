@@ -272,6 +272,8 @@ def test_a_withdrawn_draft_leaves_the_composer(desk: FakeDesk, visit: Visit, tal
         ({"state": "failed", "text": "", "error": "The engine is away."}, "The engine is away."),
         ({"text": "", "citations": []}, "The documents hold no answer to this."),
         ({"confidence": 0.2, "decision": "abstain"}, "Low confidence, 20 %"),
+        ({"engine": "transformers", "adapter": "a1" * 32}, f"Adapter: {'a1' * 12}"),
+        ({"engine": "openai", "adapter": ""}, "Adapter: none: the base model"),
     ],
 )
 def test_each_state_of_a_draft_is_told(

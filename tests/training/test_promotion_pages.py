@@ -324,6 +324,12 @@ def test_the_desk_names_a_message_by_its_place(rows: SimpleNamespace) -> None:
     assert client.get(address, {"message": "'><script>"}).status_code == 200
 
 
+def test_the_desk_leads_only_those_to_a_replay_who_may() -> None:
+    address = reverse("training:replay")
+    assert address in client_of("admin").get(reverse("desk:home")).content.decode()
+    assert address not in client_of("agent").get(reverse("desk:home")).content.decode()
+
+
 def test_somebody_who_replays_all_day_is_told_to_wait(
     rows: SimpleNamespace, asked: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
