@@ -378,7 +378,9 @@ def test_a_replay_that_is_refused_says_why(rows: SimpleNamespace, monkeypatch: p
     cache.set("training:work:t", {"kind": "replay", "user": user, "state": "waiting", "since": 9e9, "by": "x",
         "asked": asked}, 60)  # fmt: skip
     page_work.run("t")
-    assert "This conversation has been deleted." in client.get(reverse("training:replayed", args=["t"])).content.decode()
+    assert (
+        "This conversation has been deleted." in client.get(reverse("training:replayed", args=["t"])).content.decode()
+    )
     assert not Suggestion.objects.exists()
 
 
