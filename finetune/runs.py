@@ -38,6 +38,8 @@ GRACE_SECONDS: Final = 60.0
 """A process that was asked to end may finish its step and write a checkpoint."""
 MOST_ATTEMPTS: Final = 4
 MOST_WAITING: Final = 20
+QUIET: Final = {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
+"""The log is read by people."""
 _State = TrainingRun.State
 
 
@@ -189,7 +191,7 @@ def _prepare(run: TrainingRun, folder: Path) -> None:
 
 def _spawn(folder: Path) -> subprocess.Popen[bytes]:
     """The training process: of lower priority, in a session of its own so that Ctrl-C does not reach it."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", **QUIET}
     if settings.WANDB_PROJECT:
         environment["WANDB_PROJECT"] = settings.WANDB_PROJECT
     with (folder / "log.txt").open("ab") as log:
