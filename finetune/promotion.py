@@ -19,6 +19,8 @@ from finetune.trial import side as side
 LEAST_SHARE: Final = 0.01
 MOST_SHARE: Final = 0.5
 """More than half is no trial: a canary that harms must harm the smaller part."""
+BACK: Final = "What came after it was rolled back."
+"""Why the row of a way back is there."""
 _State = Promotion.State
 
 
@@ -182,7 +184,7 @@ def _go_back(row: Promotion, by: str) -> None:
         evaluation=None,
         state=_State.ACTIVE,
         share=1.0,
-        reason=f"Back from promotion {row.pk}.",
+        reason=BACK,
         by=by[:150],
     )
 

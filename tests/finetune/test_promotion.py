@@ -183,7 +183,7 @@ def test_rolling_back_what_is_in_service_lets_the_one_before_answer_and_is_histo
     ]
     now = promotion.in_service()
     assert now is not None
-    assert (now.reason, now.by, now.before) == (f"Back from promotion {second.pk}.", "other", None)
+    assert (now.reason, now.by, now.before) == (promotion.BACK, "other", None)
 
 
 def test_rolling_back_again_goes_further_back_and_never_forward() -> None:
