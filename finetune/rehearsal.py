@@ -40,8 +40,20 @@ def rehearse(requests: Sequence[GenerationRequest], trial: Promotion) -> dict[st
         "canary": len(sound[True]),
         "usual": len(sound[False]),
         "failed": len(requests) - len(sound[True]) - len(sound[False]),
+        "problems": _problems(answers, {True: digest, False: before}),
         "seconds": {name: _mean(sound[chosen]) for name, chosen in (("canary", True), ("usual", False))},
     }
+
+
+def _problems(answers: dict[bool, list[GenerationResult]], wanted: dict[bool, str]) -> list[str]:
+    """What was wrong, each once."""
+    found = [
+        one.error or f"{one.engine} answered with {one.adapter[:12] or 'no adapter'} instead of {wanted[chosen][:12]}"
+        for chosen, results in answers.items()
+        for one in results
+        if one.finish_reason == "error" or one.adapter != wanted[chosen]
+    ]
+    return list(dict.fromkeys(found))[:5]
 
 
 def _key(trial: Promotion, *, chosen: bool) -> str:
