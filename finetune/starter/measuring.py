@@ -99,7 +99,10 @@ def greedy(folder: Path) -> Answer:
 
     @torch.no_grad()
     def answer(request: GenerationRequest) -> str:
-        ids = prompt.render(request, tokenizer, budget=room).token_ids
+        try:
+            ids = prompt.render(request, tokenizer, budget=room).token_ids
+        except prompt.PromptTooLong:
+            return ""  # a model of so few positions cannot be asked this, which counts against it
         given = torch.tensor([ids])
         out = model.generate(
             given,

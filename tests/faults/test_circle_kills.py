@@ -25,7 +25,7 @@ from tests.faults.stack import ROOT
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(1800)]
 
-KILLS: Final = int(os.environ.get("CIRCLE_KILLS", "6"))
+KILLS: Final = int(os.environ.get("CIRCLE_KILLS", "4"))
 LONGEST_SECONDS: Final = 40.0
 Query = Callable[[str], list[dict[str, Any]]]
 
