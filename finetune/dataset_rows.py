@@ -35,10 +35,15 @@ def read(folder: Path, split: str, *, digest: str) -> list[DatasetRow]:
     """The lines of one side. Raises DatasetRefused for a folder that is gone or is not what was frozen."""
     if split not in SPLITS:
         raise DatasetRefused(f"There is no split {split!r}: {' and '.join(SPLITS)} are known.")
-    if not sound(folder, digest):
-        raise DatasetRefused(f"The files of dataset {digest[:12]} are gone or were changed: freeze it again.")
+    check(folder, digest=digest)
     lines = (folder / f"{split}.jsonl").read_text(encoding="utf-8").split("\n")
     return [_parsed(json.loads(line)) for line in lines if line]
+
+
+def check(folder: Path, *, digest: str) -> None:
+    """Raises DatasetRefused for a folder that is gone or is not what was frozen."""
+    if not sound(folder, digest):
+        raise DatasetRefused(f"The files of dataset {digest[:12]} are gone or were changed: freeze it again.")
 
 
 def digest_of(files: dict[str, bytes]) -> str:

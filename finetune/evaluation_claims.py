@@ -5,7 +5,7 @@ A claim is a conditional UPDATE that must change exactly one row; every sign of 
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -32,7 +32,7 @@ class Lost(Exception):
 def claim(evaluation_id: int) -> Evaluation | None:
     """The row for this worker alone; None when it is another's, over already, or another one runs."""
     now = timezone.now()
-    free = Q(state=_State.QUEUED) | (Q(state=_State.RUNNING) & _deserted(now))
+    free = Q(state=_State.QUEUED) | (Q(state=_State.RUNNING) & workers.deserted(Evaluation, now))
     found = Evaluation.objects.filter(free, pk=evaluation_id).only("attempt").first()
     if found is None:
         return None
@@ -49,12 +49,6 @@ def claim(evaluation_id: int) -> Evaluation | None:
     except IntegrityError:  # another one runs; it rings for this one when it is done
         return None
     return Evaluation.objects.select_related("adapter", "against", "dataset").get(pk=evaluation_id) if taken else None
-
-
-def _deserted(now: datetime) -> Q:
-    """Its lease ran out, or its worker's process is gone."""
-    held = Evaluation.objects.filter(state=_State.RUNNING).values_list("worker", flat=True)
-    return Q(lease_until__lt=now) | Q(worker__in=workers.dead(held))
 
 
 def _give_up(evaluation: Evaluation) -> None:
@@ -104,7 +98,7 @@ def through_a_lost_connection(work: Callable[[], T]) -> T:
 
 def put_back() -> int:
     """Rows of workers that died wait again. Returns how many."""
-    dead = Evaluation.objects.filter(_deserted(timezone.now()), state=_State.RUNNING)
+    dead = Evaluation.objects.filter(workers.deserted(Evaluation, timezone.now()), state=_State.RUNNING)
     back = dead.update(state=_State.QUEUED, worker="", lease_until=None, progress={})
     if back:
         logger.warning("%d evaluations of a worker that died begin anew.", back)

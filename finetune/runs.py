@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +22,9 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from finetune import adapters, canaries, training_folder, workers
+from finetune import adapters, canaries, dataset_rows, training_folder, workers
 from finetune.adapter_files import AdapterRefused
-from finetune.dataset_rows import DatasetRefused, sound
+from finetune.dataset_rows import DatasetRefused
 from finetune.models import Adapter, Dataset, Example, TrainingRun
 from finetune.training_config import TrainingConfig, TrainingRefused, from_json
 from finetune.training_folder import STOPPED, TrainingOrder, TrainingResult
@@ -69,8 +69,10 @@ def check_order(dataset: Dataset, base_model: str, config: TrainingConfig) -> No
     """Raises TrainingRefused for what would fail at once."""
     if dataset.tainted:
         raise TrainingRefused(f"This dataset may be used no longer: {dataset.tainted} Freeze a new one.")
-    if not sound(Path(dataset.folder), dataset.digest):
-        raise TrainingRefused(f"The files of dataset {dataset.digest[:12]} are gone or were changed: freeze it again.")
+    try:
+        dataset_rows.check(Path(dataset.folder), digest=dataset.digest)
+    except DatasetRefused as refused:
+        raise TrainingRefused(str(refused)) from refused
     if (config.method == "dpo") != (dataset.kind == Example.Kind.PREFERENCE):
         raise TrainingRefused("DPO learns from preferences and SFT from answers: choose the dataset that fits.")
     if not base_model or len(base_model) > 300 or "\x00" in base_model:
@@ -103,7 +105,7 @@ def ring(run_id: int) -> None:
 
 def reclaim() -> list[int]:
     """Ring for the oldest waiting run, and for one whose worker is gone."""
-    lost = TrainingRun.objects.filter(_deserted(timezone.now()), state=_State.RUNNING)
+    lost = TrainingRun.objects.filter(workers.deserted(TrainingRun, timezone.now()), state=_State.RUNNING)
     if found := list(lost.values_list("pk", flat=True)):
         pass
     elif not TrainingRun.objects.filter(state=_State.RUNNING).exists():
@@ -135,7 +137,7 @@ def carry_out(run_id: int, *, spawn: Callable[[Path], subprocess.Popen[bytes]] |
 def claim(run_id: int) -> TrainingRun | None:
     """The run, held by this worker; None when another one holds it or any other trains."""
     now = timezone.now()
-    free = Q(state=_State.QUEUED) | (Q(state=_State.RUNNING) & _deserted(now))
+    free = Q(state=_State.QUEUED) | (Q(state=_State.RUNNING) & workers.deserted(TrainingRun, now))
     run = TrainingRun.objects.filter(free, pk=run_id).first()
     if run is None:
         return None
@@ -154,12 +156,6 @@ def claim(run_id: int) -> TrainingRun | None:
     except IntegrityError:  # another run trains: one at a time
         return None
     return TrainingRun.objects.select_related("dataset").get(pk=run_id) if held else None
-
-
-def _deserted(now: datetime) -> Q:
-    """Its lease ran out, or its worker's process is gone."""
-    held = TrainingRun.objects.filter(state=_State.RUNNING).values_list("worker", flat=True)
-    return Q(lease_until__lt=now) | Q(worker__in=workers.dead(held))
 
 
 def _prepare(run: TrainingRun, folder: Path) -> None:

@@ -28,6 +28,7 @@ class Watch(TrainerCallback):
         self._parent = os.getppid()
         self._told = threading.Event()
         self._last: tuple[float, float] | None = None
+        self._begun: tuple[float, int] | None = None
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: self._told.set())
@@ -72,7 +73,7 @@ class Watch(TrainerCallback):
         """Since the last log: tokens per second, and how long the rest takes at this pace."""
         now, tokens = time.monotonic(), float(logs.get("num_tokens", state.num_input_tokens_seen or 0))
         before, self._last = self._last, (now, tokens)
-        begun = getattr(self, "_begun", None)
+        begun = self._begun
         if begun is None:
             self._begun = (now, int(state.global_step))
             return {}

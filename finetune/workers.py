@@ -7,7 +7,10 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
+
+from django.db.models import Model, Q
 
 
 def _place() -> str:
@@ -31,6 +34,12 @@ def name() -> str:
 def dead(names: Iterable[str]) -> list[str]:
     """Those whose process is gone."""
     return [one for one in names if _is_dead(one)]
+
+
+def deserted(table: type[Model], now: datetime) -> Q:
+    """Of rows that run: the lease ran out, or the worker's process is gone."""
+    held = table._default_manager.filter(state="running").values_list("worker", flat=True)
+    return Q(lease_until__lt=now) | Q(worker__in=dead(held))
 
 
 def _is_dead(worker: str) -> bool:
