@@ -128,10 +128,19 @@ class Rows(Dataset[dict[str, Any]]):
     """Rows of the course, made when asked for. `first` shifts them out of what is trained on."""
 
     def __init__(
-        self, config: Pretraining, tokenizer: Any, count: int, *, documents: Sequence[list[int]] = (), first: int = 0
+        self,
+        config: Pretraining,
+        tokenizer: Any,
+        count: int,
+        *,
+        documents: Sequence[list[int]] = (),
+        first: int = 0,
+        goes_on: bool = False,
     ) -> None:
+        """`goes_on`: the model has had a course before."""
         self._config, self._tokenizer, self._count, self._first = config, tokenizer, count, first
         self._documents = documents
+        self._course = Course.going_on(seed=config.seed) if goes_on else Course(seed=config.seed)
 
     def __len__(self) -> int:
         return self._count
@@ -140,7 +149,7 @@ class Rows(Dataset[dict[str, Any]]):
         progress = 1.0 if self._first else index / self._count
         made = row(
             self._first + index,
-            course=Course(seed=self._config.seed),
+            course=self._course,
             progress=progress,
             tokenizer=self._tokenizer,
             length=self._config.length,
@@ -203,7 +212,11 @@ def pretrain(
         model=model,
         args=_arguments(work, config),
         train_dataset=Rows(
-            config, tokenizer, config.steps * config.batch, documents=_pieces(documents, tokenizer, config.length)
+            config,
+            tokenizer,
+            config.steps * config.batch,
+            documents=_pieces(documents, tokenizer, config.length),
+            goes_on=bool(base),
         ),
         callbacks=[_Tell(progress)],
     )

@@ -39,6 +39,11 @@ class Course:
     one_page_until: float = 0.35
     pages_until: float = 0.7
 
+    @classmethod
+    def going_on(cls, *, seed: int) -> "Course":
+        """For a model that has had a course: no more echoes and drills than keep them alive, and new companies."""
+        return cls(seed=seed, echoes_until=0.0, drills_until=0.0, one_page_until=0.0, pages_until=0.8)
+
     def language(self, chance: random.Random) -> Language:
         return "en" if chance.random() < 0.6 else "zh"
 
@@ -54,7 +59,7 @@ def lesson(course: Course, number: int, progress: float) -> Echo | list[Piece] |
     if progress < course.one_page_until:
         return page(course, chance, passages=1, questions=chance.randint(1, 3))
     if progress < course.pages_until:
-        return page(course, chance, passages=chance.randint(1, 5), questions=chance.randint(2, 5))
+        return page(course, chance, passages=chance.randint(1, 5), questions=chance.randint(4, 10))
     return _served(course, chance)
 
 

@@ -12,6 +12,9 @@ from finetune import prompt
 from finetune.starter.examples import StarterExample
 from finetune.starter.lessons import CONTEXT_WEIGHT, Course, Echo, Piece, lesson
 
+CITATION_WEIGHT: Final = 4.0
+"""Of the number in `[2]`: one token in twenty of an answer, and the hardest one, because it stands far from what it
+follows from."""
 LESSONS_PER_ROW: Final = 1000
 """Lesson numbers set aside for a row; a row of 4,096 tokens holds some forty."""
 
@@ -36,7 +39,7 @@ def tokenize(
             asked, answered = prompt.answer_ids(taught.request, taught.answer, tokenizer, budget=length - 64)
         except prompt.PromptTooLong:
             return [], []
-        return asked + answered, [CONTEXT_WEIGHT] * len(asked) + [1.0] * len(answered)
+        return asked + answered, [CONTEXT_WEIGHT] * len(asked) + _answer_weights(answered, tokenizer)
     ids: list[int] = []
     weights: list[float] = []
     for text, weight in taught:
@@ -44,8 +47,18 @@ def tokenize(
         if len(ids) + len(piece) > length:
             break
         ids += piece
-        weights += [weight] * len(piece)
+        weights += _answer_weights(piece, tokenizer) if weight == 1.0 else [weight] * len(piece)
     return ids, weights
+
+
+def _answer_weights(ids: Sequence[int], tokenizer: Any) -> list[float]:
+    """1 for each token, more for the number of a citation."""
+    tokens: list[str] = tokenizer.convert_ids_to_tokens(list(ids))
+    before = ["", *tokens]
+    return [
+        CITATION_WEIGHT if token.isdigit() and last.endswith("[") else 1.0
+        for last, token in zip(before, tokens, strict=False)
+    ]
 
 
 def _echo(taught: Echo, tokenizer: Any, length: int) -> tuple[list[int], list[float]]:

@@ -100,7 +100,7 @@ def test_a_row_is_full_of_whole_lessons_and_the_rest_weighs_nothing(tokenizer: A
     starts = [place for place, position in enumerate(made.positions) if position == 0]
     assert len(starts) >= 2
     assert made == packing.row(3, course=course, progress=0.0, tokenizer=tokenizer, length=512)
-    assert set(made.weights[starts[-1] :]) <= {0.0, lessons.CONTEXT_WEIGHT, 1.0}
+    assert set(made.weights[starts[-1] :]) <= {0.0, lessons.CONTEXT_WEIGHT, 1.0, packing.CITATION_WEIGHT}
 
 
 def test_an_echo_repeats_its_first_half_and_weighs_what_can_be_foreseen(tokenizer: Any) -> None:
@@ -123,7 +123,19 @@ def test_an_example_is_rendered_exactly_as_it_will_be_served(tokenizer: Any) -> 
     rendered = prompt.render(served.request, tokenizer, budget=4096 - 64).token_ids
     assert tuple(ids[: len(rendered)]) == rendered
     assert weights[: len(rendered)] == [lessons.CONTEXT_WEIGHT] * len(rendered)
-    assert set(weights[len(rendered) :]) == {1.0}
+    answered = list(zip(ids[len(rendered) :], weights[len(rendered) :], strict=True))
+    cited = [tokenizer.decode([token]) for token, weight in answered if weight == packing.CITATION_WEIGHT]
+    assert cited and all(one.isdigit() for one in cited)
+    assert {weight for _token, weight in answered} == {1.0, packing.CITATION_WEIGHT}
+    assert sum(weight > 1.0 for _token, weight in answered) == served.answer.count("[")
+
+
+def test_a_model_that_goes_on_gets_other_lessons_and_hardly_any_drills() -> None:
+    going_on = [lessons.lesson(lessons.Course.going_on(seed=1), number, 0.0) for number in range(100)]
+    beginning = [lessons.lesson(lessons.Course(), number, 0.0) for number in range(100)]
+    assert all(isinstance(one, lessons.Echo) for one in beginning)
+    assert sum(isinstance(one, lessons.Echo) for one in going_on) < 10
+    assert going_on != [lessons.lesson(lessons.Course.going_on(seed=2), number, 0.0) for number in range(100)]
 
 
 def test_lessons_in_one_row_do_not_see_each_other(tokenizer: Any) -> None:
