@@ -33,7 +33,7 @@ from transformers import (  # noqa: E402
 from transformers.trainer_callback import PrinterCallback  # noqa: E402
 from transformers.trainer_utils import get_last_checkpoint  # noqa: E402
 
-from finetune.starter import copying  # noqa: E402
+from finetune.starter import copying, growing  # noqa: E402
 from finetune.starter.lessons import Course  # noqa: E402
 from finetune.starter.packing import row  # noqa: E402
 
@@ -200,14 +200,15 @@ def pretrain(
 ) -> dict[str, Any]:
     """Train and write the model to `out`; `work` keeps checkpoints for going on. Returns the report.
 
-    `base` is a folder to go on with instead of beginning from nothing. Raises FileExistsError when `out` is there.
+    `base` is a folder to go on with instead of beginning from nothing; with fewer layers than `config` it is grown.
+    Raises FileExistsError when `out` is there, and growing.CannotGrow.
     """
     if out.exists():
         raise FileExistsError(f"{out} exists already: choose another folder, or remove it first.")
     work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads.model_threads())
     tokenizer = _tokenizer(work, config, base)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32) if base else new_model(config, tokenizer)
+    model = _going_on(base, config) if base else new_model(config, tokenizer)
     trainer = WeightedTrainer(
         model=model,
         args=_arguments(work, config),
@@ -232,6 +233,11 @@ def pretrain(
     }
     _write(out, model, tokenizer, report)
     return report
+
+
+def _going_on(base: str, config: Pretraining) -> Any:
+    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    return growing.grown(model, config.layers) if config.layers > model.config.num_hidden_layers else model
 
 
 def _tokenizer(work: Path, config: Pretraining, base: str) -> Any:

@@ -1,6 +1,7 @@
 """Pre-training on a tiny scale: it learns, it stops and goes on with the same losses, and what it writes is whole."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,15 @@ def test_training_that_was_killed_goes_on_with_the_same_losses(tmp_path: Path) -
     again: list[float] = []
     pretrain(tmp_path / "parts", TINY, work=tmp_path / "w2", progress=losses(again))
     assert again == pytest.approx(whole[3:], abs=1e-6)
+
+
+def test_a_model_goes_on_and_grows_on_the_way(tmp_path: Path) -> None:
+    first = pretrain(tmp_path / "model", TINY, work=tmp_path / "w1")
+    more = replace(TINY, layers=3, seed=1)
+    grown = pretrain(tmp_path / "grown", more, work=tmp_path / "w2", base=str(tmp_path / "model"))
+    assert json.loads((tmp_path / "grown/config.json").read_text())["num_hidden_layers"] == 3
+    assert grown["parameters"] > first["parameters"]
+    assert grown["perplexity"] < first["perplexity"]  # it has not begun again
 
 
 def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
@@ -174,6 +184,7 @@ def test_the_command_trains_measures_and_prints_json_alone(
         (("--length", "100"), "at least 256"),
         (("--hidden", "100"), "multiple of 64"),
         (("--base", "nowhere"), "no folder"),
+        (("--layers", "-1"), "at least 1"),
     ],
 )
 def test_senseless_sizes_are_refused_with_advice(tmp_path: Path, option: tuple[str, str], says: str) -> None:

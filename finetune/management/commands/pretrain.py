@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+LAYERS = 8
 _READ = (".md", ".txt")
 _MOST_BYTES = 50 * 1024 * 1024
 
@@ -23,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--base", default="", metavar="DIR", help="model to go on with")
         parser.add_argument("--documents", type=Path, metavar="DIR", help="Markdown and text files to read as well")
         parser.add_argument("--hidden", type=int, default=256)
-        parser.add_argument("--layers", type=int, default=8)
+        parser.add_argument("--layers", type=int, default=0, help="default 8; with --base as many as it has, or more")
         parser.add_argument("--length", type=int, default=768, help="tokens of a row")
         parser.add_argument("--batch", type=int, default=8)
         parser.add_argument("--seed", type=int, default=0)
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         out: Path = options["out"]
         if out.exists():
             raise CommandError(f"{out} exists already: choose another folder, or remove it first.")
+        options["layers"] = options["layers"] or (1 if options["base"] else LAYERS)
         for name in ("hidden", "layers", "length", "batch"):
             if options[name] < 1:
                 raise CommandError(f"--{name} must be at least 1.")
@@ -57,6 +59,7 @@ class Command(BaseCommand):
     def _pretrain(self, out: Path, documents: list[str], options: dict[str, Any]) -> dict[str, Any]:
         from finetune.pretraining import Pretraining, pretrain
         from finetune.starter import measuring
+        from finetune.starter.growing import CannotGrow
 
         config = Pretraining(
             tokens=max(1, int(options["tokens"])),
@@ -68,7 +71,12 @@ class Command(BaseCommand):
             seed=options["seed"],
         )
         work = settings.DATA_DIR / "pretraining" / out.name
-        report = pretrain(out, config, work=work, base=options["base"], documents=documents, progress=self._progress)
+        try:
+            report = pretrain(
+                out, config, work=work, base=options["base"], documents=documents, progress=self._progress
+            )
+        except CannotGrow as cannot:
+            raise CommandError(str(cannot)) from cannot
         self.stderr.write("Measuring on companies it has never seen")
         tests = measuring.held_out(max(1, options["tests"]))
         report["unseen_companies"] = measuring.measure(measuring.greedy(out), tests)
