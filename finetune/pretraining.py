@@ -33,9 +33,9 @@ from transformers import (  # noqa: E402
 from transformers.trainer_callback import PrinterCallback  # noqa: E402
 from transformers.trainer_utils import get_last_checkpoint  # noqa: E402
 
-from finetune.starter import copying, growing  # noqa: E402
+from finetune.starter import copying, growing, measuring  # noqa: E402
 from finetune.starter.lessons import Course  # noqa: E402
-from finetune.starter.packing import row  # noqa: E402
+from finetune.starter.packing import row, tokenize  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +43,8 @@ TEMPLATE: Final = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-HELD_OUT_FROM: Final = 10_000_000
-"""Rows from this number on are never trained on; their companies are made from other seeds."""
-HELD_OUT_ROWS: Final = 24
+HELD_OUT: Final = 150
+"""Conversations with companies that are never trained on, for the perplexity."""
 
 Progress = Callable[[dict[str, float]], None]
 
@@ -125,7 +124,7 @@ def new_model(config: Pretraining, tokenizer: Any) -> Any:
 
 
 class Rows(Dataset[dict[str, Any]]):
-    """Rows of the course, made when asked for. `first` shifts them out of what is trained on."""
+    """Rows of the course, made when asked for."""
 
     def __init__(
         self,
@@ -134,11 +133,10 @@ class Rows(Dataset[dict[str, Any]]):
         count: int,
         *,
         documents: Sequence[list[int]] = (),
-        first: int = 0,
         goes_on: bool = False,
     ) -> None:
         """`goes_on`: the model has had a course before."""
-        self._config, self._tokenizer, self._count, self._first = config, tokenizer, count, first
+        self._config, self._tokenizer, self._count = config, tokenizer, count
         self._documents = documents
         self._course = Course.going_on(seed=config.seed) if goes_on else Course(seed=config.seed)
 
@@ -146,11 +144,10 @@ class Rows(Dataset[dict[str, Any]]):
         return self._count
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        progress = 1.0 if self._first else index / self._count
         made = row(
-            self._first + index,
+            index,
             course=self._course,
-            progress=progress,
+            progress=index / self._count,
             tokenizer=self._tokenizer,
             length=self._config.length,
             document=(lambda n: self._documents[n % len(self._documents)]) if self._documents else None,
@@ -290,12 +287,14 @@ def perplexity(model: Any, config: Pretraining, tokenizer: Any) -> float:
     """Of the answers in conversations about companies that were never trained on."""
     model.eval()
     total = count = 0.0
-    held_out = Rows(config, tokenizer, HELD_OUT_ROWS, first=HELD_OUT_FROM)
-    for index in range(HELD_OUT_ROWS):
-        item = held_out[index]
-        ids, answers = item["input_ids"][None], (item["weights"][1:] == 1.0)
-        logits = model(input_ids=ids, position_ids=item["position_ids"][None], use_cache=False).logits[0, :-1].float()
-        each = torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="none")
+    for test in measuring.held_out(HELD_OUT):
+        ids, weights = tokenize(test, tokenizer, length=config.length)
+        if not ids:
+            continue
+        taught = torch.tensor([ids])
+        logits = model(input_ids=taught, use_cache=False).logits[0, :-1].float()
+        each = torch.nn.functional.cross_entropy(logits, taught[0, 1:], reduction="none")
+        answers = torch.tensor(weights[1:]) >= 1.0
         total += float(each[answers].sum())
         count += float(answers.sum())
     return math.exp(total / max(1.0, count))

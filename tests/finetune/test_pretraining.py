@@ -31,7 +31,7 @@ TINY = Pretraining(
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "LESSONS", 120)
-    monkeypatch.setattr(pretraining, "HELD_OUT_ROWS", 2)
+    monkeypatch.setattr(pretraining, "HELD_OUT", 4)
 
 
 @pytest.fixture(scope="module")
