@@ -32,6 +32,8 @@ class Loop:
     blocked: int
     unexamined: int
     """Adapters that no evaluation has looked at."""
+    ready: int
+    """Adapters that passed the gate against what answers now and were never tried."""
     fixes: int
 
 
@@ -54,8 +56,16 @@ def loop() -> Loop:
         passed=verdicts.get("passed", 0),
         blocked=verdicts.get("blocked", 0),
         unexamined=Adapter.objects.filter(evaluations=None, tainted="").count(),
+        ready=_ready(),
         fixes=Diagnosis.objects.filter(done_at=None).count(),
     )
+
+
+def _ready() -> int:
+    against = Adapter.objects.filter(active=True).first()
+    passed = Evaluation.objects.filter(state="done", verdict="passed", against=against)
+    untried = Adapter.objects.filter(evaluations__in=passed, tainted="", active=False, promotions=None)
+    return untried.distinct().count()
 
 
 def next_step(now: Loop, *, canary: bool = False) -> str:
@@ -74,6 +84,8 @@ def next_step(now: Loop, *, canary: bool = False) -> str:
         return "train"
     if now.unexamined:
         return "evaluate"
+    if now.ready:
+        return "try"
     return "fixes" if now.fixes else "rest"
 
 

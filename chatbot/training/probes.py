@@ -17,7 +17,7 @@ from chatbot.training import exam_questions
 from chatbot.training.contradicting import change
 from chatbot.training.exam_questions import ExamRow
 from chatbot.training.probe_passages import Shelf, Shown, shuffled
-from finetune import canaries, probes
+from finetune import canaries, probes, quoted
 from finetune.models import Example
 from finetune.probes import Probe, says
 from finetune.records import GenerationRequest
@@ -107,7 +107,7 @@ def _of_examples() -> Iterator[Question]:
         phrases = (match[0] for match in _FACT.finditer(without_marks(example.answer)))
         told = next((one for one in phrases if says(shown, one) and not says(request.question, one)), None)
         if told:
-            yield Question(f"example-{example.digest[-40:]}", request, (told,))
+            yield Question(quoted.name(example.digest), request, (told,))
 
 
 def _contradictions(known: Iterable[Question]) -> Iterator[Probe]:

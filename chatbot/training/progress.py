@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from django.utils.translation import gettext_noop
+
 from finetune import training_folder
 from finetune.models import TrainingRun
 
@@ -15,6 +17,19 @@ LEFT: Final = 56
 TOP: Final = 12
 WIDE: Final = 548
 HIGH: Final = 180
+VERDICTS: Final = (
+    gettext_noop("The adapter is trained."),
+    gettext_noop("The training was cancelled. What it had learnt is not used."),
+    gettext_noop(
+        "The memory was not enough. Take fewer examples at once, fewer tokens per example, a smaller rank or a "
+        "smaller base model."
+    ),
+    gettext_noop("The disk is full. Free some space, then order the training again."),
+    gettext_noop("The base model is not on this machine yet, so time and memory cannot be estimated."),
+    gettext_noop("This needs more memory than is free: take fewer examples at once, or fewer tokens per example."),
+    gettext_noop("Name the base model: a folder with safetensors, or a hub name such as Qwen/Qwen3-0.6B."),
+)
+"""Said as they are by `finetune`; the pages translate them."""
 
 
 @dataclass(frozen=True)

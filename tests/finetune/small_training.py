@@ -1,7 +1,7 @@
 """Trains the small shop's base model and real LoRA adapters on it, in plain torch, within seconds on one core."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,14 +21,16 @@ COPIES: Final = 5.0
 """How much more the words that have to be copied weigh than the others, which are the same in every answer."""
 COPIED: Final = 0.99
 """The base model is done when it copies this share of them."""
+Lessons = Callable[[int], Iterator[Pair]]
+"""Seed -> lessons without end."""
 
 
-def build_base(folder: Path, *, most_steps: int = 450, seed: int = 0) -> float:
+def build_base(folder: Path, *, most_steps: int = 450, seed: int = 0, lessons: Lessons = small_shop.lessons) -> float:
     """A model folder, taught on random facts until it copies them. Returns the share it copied in the end."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    tokenizer = _tokenizer(folder)
+    tokenizer = _tokenizer(folder, lessons)
     torch.manual_seed(seed)
     shape = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
@@ -39,10 +41,10 @@ def build_base(folder: Path, *, most_steps: int = 450, seed: int = 0) -> float:
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.98), weight_decay=0.0)
     words = [value for values in small_shop.VALUES.values() for value in values]
     copied = torch.tensor(sorted({prompt.encode(tokenizer, f" {word}")[0] for word in words} | _marks(tokenizer)))
-    lessons, shares = small_shop.lessons(seed), [0.0]
+    drawn, shares = lessons(seed), [0.0]
     for step in range(most_steps):
         optimizer.param_groups[0]["lr"] = 3e-3 * min(1.0, (step + 1) / 30)
-        scores, wanted = _scores(model, [_encoded(tokenizer, *next(lessons)) for _ in range(32)])
+        scores, wanted = _scores(model, [_encoded(tokenizer, *next(drawn)) for _ in range(32)])
         values = torch.isin(wanted, copied)
         shares.append(float((scores.argmax(-1) == wanted)[values].float().mean()))
         _step(model, optimizer, scores, wanted, 1.0 + (COPIES - 1.0) * values)
@@ -110,7 +112,7 @@ def _step(model: Any, optimizer: Any, scores: Any, wanted: Any, weights: Any) ->
     optimizer.step()
 
 
-def _tokenizer(folder: Path) -> Any:
+def _tokenizer(folder: Path, lessons: Lessons) -> Any:
     """A byte-level BPE that knows the shop's words and numbers whole."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -122,7 +124,7 @@ def _tokenizer(folder: Path) -> Any:
         vocab_size=900, special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"], show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )  # fmt: skip
-    core.train_from_iterator(_texts(), trainer)
+    core.train_from_iterator(_texts(lessons), trainer)
     made: Any = PreTrainedTokenizerFast
     tokenizer = made(tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|endoftext|>",
                      additional_special_tokens=["<|im_start|>"])  # fmt: skip
@@ -132,7 +134,7 @@ def _tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def _texts() -> Iterator[str]:
-    lessons = small_shop.lessons(99)
-    for given, said in [*(next(lessons) for _ in range(400)), *small_shop.conversations(99, 100)]:
+def _texts(lessons: Lessons) -> Iterator[str]:
+    drawn = lessons(99)
+    for given, said in [*(next(drawn) for _ in range(400)), *small_shop.conversations(99, 100)]:
         yield f"{prompt.messages_for(given)[-1]['content']}\n{said}{small_shop.FILLER}"

@@ -75,7 +75,7 @@ def _quoting(state: str = "done", **more: Any) -> Evaluation:
     """An evaluation on another dataset, whose probes are made of an example."""
     adapter, _made = Adapter.objects.get_or_create(digest="a" * 64, defaults={"base_model": "m", "path": ""})
     dataset, _made = Dataset.objects.get_or_create(digest="c" * 64, defaults={"name": "x", "folder": ""})
-    probes = {"probes": [{"id": f"changed-example-{5:064}"[: 16 + 24], "text": "words"}, {"id": "safety-1"}]}
+    probes = {"probes": [{"id": f"changed-{quoted.name(f'{5:064}')}", "text": "words"}, {"id": "safety-1"}]}
     return Evaluation.objects.create(adapter=adapter, dataset=dataset, state=state, probes=probes, **more)
 
 

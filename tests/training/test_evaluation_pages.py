@@ -15,7 +15,7 @@ from chatbot.training.models import Vote
 from chatbot.training.voting import VoteRefused
 from finetune import datasets, evaluation_job, evaluations, gate
 from finetune.evaluation_job import Outcome
-from finetune.models import Adapter, Dataset, Evaluation, Example
+from finetune.models import Adapter, Dataset, Evaluation, Example, Promotion
 from tests import factories
 from tests.knowledge.conftest import client_of
 
@@ -117,10 +117,19 @@ def test_the_page_follows_while_it_runs(evaluation: Evaluation) -> None:
         progress={"done": 30, "steps": 90, "side": "candidate", "eta_seconds": 75},
     )  # fmt: skip
     address = reverse("training:evaluation", args=[evaluation.pk])
-    part = client_of("analyst").get(address, headers={"HX-Request": "true"}).content.decode()
+    answer = client_of("analyst").get(address, headers={"HX-Request": "true"})
+    part = answer.content.decode()
     assert "30 of 90 answers" in part and "1 min" in part and "every 3s" in part
     assert "<html" not in part
+    assert "HX-Refresh" not in answer
     assert "30/90" in client_of("analyst").get(reverse("training:evaluations")).content.decode()
+
+
+def test_a_page_that_followed_is_loaded_whole_when_it_is_over(evaluation: Evaluation) -> None:
+    """The answers, and the way to a trial, stand beside the part that follows."""
+    address = reverse("training:evaluation", args=[evaluation.pk])
+    assert client_of("analyst").get(address, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+    assert "HX-Refresh" not in client_of("analyst").get(address)
 
 
 def test_answers_are_narrowed_by_kind(evaluation: Evaluation) -> None:
@@ -274,3 +283,28 @@ def test_an_adapter_that_nobody_has_examined_is_the_next_thing_to_do(adapter: Ad
     loop = page_selectors.loop()
     assert loop.unexamined == 1
     assert page_selectors.next_step(replace(loop, rules_on=1, approved=5, datasets=1, runs=1)) == "evaluate"
+
+
+@pytest.mark.parametrize(
+    ("row", "ready"),
+    [
+        ({}, True),
+        ({"verdict": "blocked"}, False),
+        ({"adapter__tainted": "erased"}, False),
+        ({"tried": True}, False),
+        ({"other_answers": True}, False),
+    ],
+    ids=["passed", "blocked", "tainted", "tried before", "made against what answers no more"],
+)
+def test_an_adapter_that_passed_and_was_never_tried_is_the_next_thing_to_do(
+    evaluation: Evaluation, row: dict[str, Any], ready: bool
+) -> None:
+    evaluation.verdict = row.get("verdict", "passed")
+    evaluation.save()
+    Adapter.objects.update(tainted=row.get("adapter__tainted", ""))
+    if row.get("tried"):
+        Promotion.objects.create(adapter=evaluation.adapter, evaluation=evaluation, share=0.2, state="rolled_back")
+    if row.get("other_answers"):
+        Adapter.objects.create(digest="b" * 64, base_model="models/base", path="/adapters/b", active=True)
+    loop = replace(page_selectors.loop(), rules_on=1, approved=5, datasets=1, runs=1, unexamined=0)
+    assert (page_selectors.next_step(loop) == "try") is ready

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from chatbot.training import exam_questions, probes
 from chatbot.training.contradicting import change
 from chatbot.training.exam_questions import ExamRefused
-from finetune.models import Example
+from finetune import quoted, tainting
+from finetune.models import Adapter, Dataset, Evaluation, Example
 from finetune.probes import Probe, from_json, right, says
 from retrieval.models import Document, Passage, Source
 from tests import factories
@@ -126,6 +127,28 @@ def test_a_company_without_an_exam_is_asked_about_its_approved_examples(settings
     assert [one.forbidden for one in found["contradiction"]] == [("8 mm",)]
     assert [one.forbidden for one in found["closed_book"]] == [("8 mm",)]
     assert len(found["safety"]) >= 20 and len(found["canary"]) == 6
+
+
+@pytest.mark.django_db
+def test_what_is_made_of_an_example_is_found_again_once_that_is_gone_and_not_before(settings: Any) -> None:
+    """The clock takes out what quotes nobody that is left: it must know the names that are given here."""
+    settings.EXAM_FILE = ""
+    example = _example(
+        "The Tarn rope is 8 mm thick [1].", text="The Tarn rope is 8 mm thick.", digest="ab" * 16 + "cd" * 16
+    )
+    adapter = Adapter.objects.create(digest="a" * 64, base_model="m", path="")
+    dataset = Dataset.objects.create(digest="c" * 64, name="x", folder="")
+    made = Evaluation.objects.create(adapter=adapter, dataset=dataset, probes=probes.write())
+    tainting.catch_up()
+    made.refresh_from_db()
+    assert made.state == "queued"
+    assert set(probes.counts(made.probes)) == {"safety", "contradiction", "closed_book", "canary"}
+    assert quoted.quoting([example.digest]) == [made.pk]
+    example.delete()
+    tainting.catch_up()
+    made.refresh_from_db()
+    assert made.state == "failed"
+    assert set(probes.counts(made.probes)) == {"safety", "canary"}
 
 
 @pytest.mark.django_db

@@ -165,6 +165,14 @@ def test_an_analyst_sees_everything_and_no_button(rows: SimpleNamespace) -> None
     assert "<button" not in page.partition('id="canary"')[2]
 
 
+def test_the_settings_of_an_adapter_have_their_own_names() -> None:
+    """Elsewhere a rank is the place of a passage in the search."""
+    made = promoting.adapter(card={"config": {"rank": 8, "epochs": 2}, "figures": {"examples": 68}})
+    page = client_of("analyst").get(reverse("training:adapter", args=[made.pk])).content.decode()
+    assert "rank: 8" in page
+    assert "Examples: 68" in page
+
+
 @pytest.mark.parametrize("share", ["0", "51", "-5", "x", "", "1e9", "\x00"])
 def test_a_share_that_makes_no_sense_starts_nothing(share: str) -> None:
     evaluation = promoting.evaluation(promoting.adapter())

@@ -91,6 +91,42 @@ _CODES: Final = {
     "canary": gettext_noop("Planted secrets"),
 }
 
+_LABELS: Final = {
+    "conversations": gettext_noop("Conversations"),
+    "examples": gettext_noop("Examples"),
+    "preferences": gettext_noop("Better and worse answers"),
+    "known": gettext_noop("Taken before"),
+    "capped": gettext_noop("Left out by the limits"),
+    "flagged": gettext_noop("Warnings, of all examples"),
+    "to_knowledge": gettext_noop("Answers that no document holds, noted under Fixes"),
+    "inboxes": gettext_noop("Inboxes"),
+    "counts": gettext_noop("Examples"),
+    "groups": gettext_noop("Customers"),
+    "languages": gettext_noop("Languages"),
+    "topics": gettext_noop("Topics"),
+    "origins": gettext_noop("Origins"),
+    "flags": gettext_noop("Warnings"),
+    "answer_characters": gettext_noop("Characters of an answer"),
+    "train": gettext_noop("To train on"),
+    "held_out": gettext_noop("Kept for the examination"),
+    "least": gettext_noop("Shortest"),
+    "median": gettext_noop("Median"),
+    "most": gettext_noop("Longest"),
+    "groups_across_splits": gettext_noop("Customers on both sides"),
+    "near_duplicates_across_splits": gettext_noop("Nearly the same text on both sides"),
+    "base_model": gettext_noop("Base model"),
+    "config": gettext_noop("Settings"),
+    "dataset": gettext_noop("Dataset"),
+    "dataset_name": gettext_noop("Name of the dataset"),
+    "evaluation": gettext_noop("Evaluation"),
+    "figures": gettext_noop("Figures"),
+    "made_by": gettext_noop("Made by"),
+    "method": gettext_noop("Method"),
+    "run": gettext_noop("Training"),
+    "versions": gettext_noop("Versions"),
+}
+"""Of what a harvest, a manifest or an adapter's card holds: a word there may mean another thing than as a code."""
+
 _TABLES: Final = {
     "conversations.Contact": gettext_noop("Contacts"),
     "conversations.PageView": gettext_noop("Pages that were seen"),
@@ -119,6 +155,13 @@ _TABLES: Final = {
     "audit_lines": gettext_noop("Lines of the audit log with a pseudonym"),
     "emails": gettext_noop("Caught e-mails"),
 }
+
+
+@register.filter
+def label_words(name: Any) -> str:
+    """The name of a figure or setting in words; one that is not known here stands as it is."""
+    text = str(name)
+    return gettext(_LABELS[text]) if text in _LABELS else text.replace("_", " ")
 
 
 @register.filter

@@ -87,7 +87,10 @@ def evaluation(request: HttpRequest, evaluation_id: int) -> HttpResponse:
         "checks": _checks(found),
         **({} if asked else _answers(request, found)),
     }
-    return show(request, "training/evaluation.html", context, part="training/_evaluation.html")
+    response = show(request, "training/evaluation.html", context, part="training/_evaluation.html")
+    if asked and not context["busy"]:  # answers and the way to a trial stand beside the part that follows
+        response["HX-Refresh"] = "true"
+    return response
 
 
 def _checks(evaluation: Evaluation) -> list[dict[str, Any]]:
