@@ -224,7 +224,7 @@ def pretrain(
     report = {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "tokens": config.steps * config.batch * config.length,
-        "perplexity": round(perplexity(model, config, tokenizer), 4),
+        "perplexity": perplexity(model, config, tokenizer),
         "config": asdict(config),
         "base": base,
     }
@@ -283,8 +283,8 @@ def _arguments(work: Path, config: Pretraining) -> TrainingArguments:
 
 
 @torch.no_grad()
-def perplexity(model: Any, config: Pretraining, tokenizer: Any) -> float:
-    """Of the answers in conversations about companies that were never trained on."""
+def perplexity(model: Any, config: Pretraining, tokenizer: Any) -> float | None:
+    """Of the answers in conversations about companies that were never trained on; None where none of them fits."""
     model.eval()
     total = count = 0.0
     for test in measuring.held_out(HELD_OUT):
@@ -297,7 +297,7 @@ def perplexity(model: Any, config: Pretraining, tokenizer: Any) -> float:
         answers = torch.tensor(weights[1:]) >= 1.0
         total += float(each[answers].sum())
         count += float(answers.sum())
-    return math.exp(total / max(1.0, count))
+    return round(math.exp(total / count), 4) if count else None
 
 
 def _write(out: Path, model: Any, tokenizer: Any, report: dict[str, Any]) -> None:

@@ -28,6 +28,10 @@ TINY = Pretraining(
 )
 
 
+ROOMY = replace(TINY, tokens=10 * 768 * 2, length=768)
+"""Conversations fit into it."""
+
+
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "LESSONS", 120)
@@ -58,9 +62,9 @@ def losses(into: list[float], kill_at: int = 0) -> Any:
 
 def test_the_model_learns_and_its_folder_is_whole(tmp_path: Path) -> None:
     seen: list[float] = []
-    report = pretrain(tmp_path / "model", TINY, work=tmp_path / "work", progress=losses(seen))
+    report = pretrain(tmp_path / "model", ROOMY, work=tmp_path / "work", progress=losses(seen))
     assert seen[-1] < seen[0]
-    assert report["tokens"] == TINY.tokens
+    assert report["tokens"] == ROOMY.tokens
     assert report["perplexity"] > 1
     names = {path.name for path in (tmp_path / "model").iterdir()}
     assert {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja", "report.json"} <= names
@@ -80,8 +84,8 @@ def test_training_that_was_killed_goes_on_with_the_same_losses(tmp_path: Path) -
 
 
 def test_a_model_goes_on_and_grows_on_the_way(tmp_path: Path) -> None:
-    first = pretrain(tmp_path / "model", TINY, work=tmp_path / "w1")
-    more = replace(TINY, layers=3, seed=1)
+    first = pretrain(tmp_path / "model", ROOMY, work=tmp_path / "w1")
+    more = replace(ROOMY, layers=3, seed=1)
     grown = pretrain(tmp_path / "grown", more, work=tmp_path / "w2", base=str(tmp_path / "model"))
     assert json.loads((tmp_path / "grown/config.json").read_text())["num_hidden_layers"] == 3
     assert grown["parameters"] > first["parameters"]
