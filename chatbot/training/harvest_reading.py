@@ -77,14 +77,16 @@ def redactor_for(conversation: Conversation, passages: tuple[ContextPassage, ...
     return Redactor(known=known, values=values, public=[*public, inbox.company, inbox.title, *goods])
 
 
-def candidates(rule: HarvestRule, conversation: Conversation, find: Find = nothing) -> Iterator[Candidate]:
-    """`find` gives the passages that each question is answered from today."""
+def candidates(
+    rule: HarvestRule, conversation: Conversation, find: Find = nothing, *, taken: frozenset[int] = frozenset()
+) -> Iterator[Candidate]:
+    """`find` gives the passages that each question is answered from today; messages that were `taken` are left out."""
     messages = list(conversation.messages.exclude(role=_Role.NOTICE).select_related("author", "rating").order_by("seq"))
     drafts = list(conversation.suggestions.exclude(state=Suggestion.State.FAILED).order_by("pk"))
     public = tuple(passage for draft in drafts for passage in passages_of(draft.citations))
     redactor = redactor_for(conversation, public)
     for place, target in enumerate(messages):
-        if target.role != _Role.AGENT or target.kind != Message.Kind.TEXT or _disliked(target):
+        if target.role != _Role.AGENT or target.kind != Message.Kind.TEXT or target.pk in taken or _disliked(target):
             continue
         made = _candidate(rule, messages[:place], target, drafts, redactor, find)
         if made is not None:

@@ -52,7 +52,9 @@ def harvest(
         report.inboxes += 1
         for conversation in harvest_reading.allowed(rule, since).iterator(chunk_size=200):
             report.conversations += 1
-            for candidate in harvest_reading.candidates(rule, conversation, find):
+            taken = _taken(conversation)
+            report.known += len(taken)
+            for candidate in harvest_reading.candidates(rule, conversation, find, taken=taken):
                 with suppress(IntegrityError):  # the customer is erased at this moment
                     _take(rule, candidate, seen, report)
     _flag_planted()
@@ -61,6 +63,15 @@ def harvest(
     target = inbox.key if inbox else "all"
     audit.record(actor=by, action="training.harvest", target=target, detail=report.as_json())
     return report
+
+
+def _taken(conversation: Conversation) -> frozenset[int]:
+    """Messages that are examples already: asked for before the search, which is what a harvest spends its time on.
+
+    Edits are looked at again, because a preference may follow their example.
+    """
+    found = Provenance.objects.filter(conversation=conversation, example__kind=Example.Kind.SUPERVISED)
+    return frozenset(found.exclude(target=None).exclude(example__origin="edit").values_list("target_id", flat=True))
 
 
 def digest_of(request: dict[str, Any], answer: str, rejected: str = "") -> str:

@@ -73,6 +73,22 @@ def test_a_draft_sent_unchanged_is_an_example_once(inbox: Inbox) -> None:
     assert example.provenance.conversation is not None
 
 
+def test_what_is_an_example_already_is_not_searched_for_again(inbox: Inbox) -> None:
+    _talk(inbox, draft="Refunds take 5 days.")
+    _talk(inbox, question="And how long do exchanges take?", draft="It takes a while.", reply="Refunds take 5 days.")
+    asked: list[object] = []
+
+    def find(*question: object) -> tuple[()]:
+        asked.append(question)
+        return ()
+
+    harvest(by="t", find=find)
+    assert len(asked) == 2
+    report = harvest(by="t", find=find)
+    assert len(asked) == 3  # the edit alone, because a preference may follow it
+    assert (report.examples, report.known) == (0, 2)
+
+
 def test_an_edit_that_adds_a_fact_is_no_preference_and_goes_to_the_knowledge_base(inbox: Inbox) -> None:
     _talk(inbox, draft="Refunds take 5 days.", reply="Refunds take 9 days.")
     report = harvest(by="t")
