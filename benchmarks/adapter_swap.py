@@ -6,7 +6,6 @@ Customers ask without a pause while two adapters are activated in turn. A swap l
 weights they began with, so its time is that of the longest answer left plus the change itself.
 """
 
-import argparse
 import os
 import statistics
 import tempfile
@@ -85,18 +84,7 @@ def _under_load(
     return seconds, results
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--swaps", type=int, default=10)
-    parser.add_argument("--customers", type=int, default=8)
-    parser.add_argument("--tokens", type=int, default=32)
-    parser.add_argument("--out", type=Path, default=RESULT)
-    arguments = vars(parser.parse_args())
-    out = arguments.pop("out")
-    threads.prepare_environment()
-    figures.write(out, measure(**arguments))
-
-
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatbot.settings")
-    main()
+    threads.prepare_environment()
+    figures.command(__doc__, measure, RESULT, swaps=10, customers=8, tokens=32)

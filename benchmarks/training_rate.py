@@ -7,7 +7,6 @@ it trains: the watch that can cancel and resume, progress for the page, event fi
 tokenized already and writes nothing.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -121,20 +120,7 @@ def measure(*, steps: int, rounds: int, hidden: int, layers: int, batch: int) ->
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=24)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--hidden", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--out", type=Path, default=RESULT)
-    arguments = vars(parser.parse_args())
-    out = arguments.pop("out")
-    threads.prepare_environment()
-    figures.write(out, measure(**arguments))
-
-
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatbot.settings")
-    main()
+    threads.prepare_environment()
+    figures.command(__doc__, measure, RESULT, steps=24, rounds=3, hidden=256, layers=6, batch=4)
