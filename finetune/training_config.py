@@ -36,6 +36,9 @@ class TrainingConfig:
     lessons: float = 0.5
     """SFT alone: generated lessons beside each example (`finetune.starter.examples`). Agents never write "I do not
     know" and their drafts rarely hold orders, so a model that learns from them alone forgets what to do then."""
+    unanswered: float = 0.3
+    """SFT alone: share of the examples that are shown once more without the passages that answer them, to be answered
+    with "I do not know" (`finetune.unanswered`)."""
     packing: bool = False
     beta: float = 0.1
     """DPO alone: how far the policy may go from where it began."""
@@ -61,7 +64,7 @@ class TrainingConfig:
         return {"version": VERSION, **asdict(self), "targets": list(self.targets)}
 
 
-_REAL: Final = ("dropout", "learning_rate", "lessons", "beta")
+_REAL: Final = ("dropout", "learning_rate", "lessons", "unanswered", "beta")
 _LIMITS: Final[dict[str, tuple[float, float]]] = {
     "rank": (1, 256),
     "alpha": (0, 1024),
@@ -73,6 +76,7 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
     "learning_rate": (1e-7, 0.1),
     "max_tokens": (64, 32768),
     "lessons": (0.0, 10.0),
+    "unanswered": (0.0, 1.0),
     "beta": (0.001, 10.0),
     "checkpoint_steps": (1, 100_000),
     "seed": (0, 2**31 - 1),

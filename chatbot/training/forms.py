@@ -134,6 +134,10 @@ class RunForm(forms.Form):
         label=_("Generated lessons for each example"), min_value=0, max_value=10, initial=0.5,
         help_text=_("About invented companies. They keep the model able to copy, to cite and to say it does not know."),
     )  # fmt: skip
+    unanswered = forms.FloatField(
+        label=_("Share of examples also shown without their passages"), min_value=0, max_value=1, initial=0.3,
+        help_text=_("The right answer is then not to know. Agents hardly ever write that."),
+    )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
@@ -145,7 +149,9 @@ class RunForm(forms.Form):
         return said
 
     def config(self) -> dict[str, Any]:
-        names = ("method", "rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons")
+        names = (
+            "method", "rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons", "unanswered",
+        )  # fmt: skip
         return {name: self.cleaned_data[name] for name in names}
 
 

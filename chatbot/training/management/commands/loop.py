@@ -12,6 +12,8 @@ from chatbot.conversations.refusals import Refusal
 from chatbot.training import looping
 from finetune.training_config import TrainingConfig
 
+NAMES = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons", "unanswered", "seed")
+
 
 class Command(BaseCommand):
     help = "Harvest, approve what carries no flag, freeze, train, evaluate, and promote what passes the gate."
@@ -31,6 +33,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--lessons", type=float, default=usual.lessons, help="generated lessons beside each example"
         )
+        parser.add_argument(
+            "--unanswered", type=float, default=usual.unanswered, help="share of examples also shown without an answer"
+        )
         parser.add_argument("--seed", type=int, default=usual.seed)
         parser.add_argument("--share", type=float, default=0.2, help="of the conversations that go on trial")
         parser.add_argument("--no-promote", action="store_true", help="end with the gate's verdict")
@@ -41,8 +46,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            names = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons", "seed")
-            config = TrainingConfig(**{name: options[name] for name in names})
+            config = TrainingConfig(**{name: options[name] for name in NAMES})
             base = options["base"] or looping.default_base()
             if not settings.GENERATOR_MODEL:
                 settings.GENERATOR_MODEL = base  # the trial serves what it trains, in this process alone

@@ -24,6 +24,7 @@ NAMES = (
     "learning_rate",
     "max_tokens",
     "lessons",
+    "unanswered",
     "seed",
 )
 ACTOR = "manage.py train"
