@@ -43,6 +43,7 @@ def prepare(environment: dict[str, str], base: Path) -> None:
 
 def loop_command(base: Path, seed: int) -> list[str]:
     fast = ["--rank", "2", "--max-steps", "6", "--batch", "2", "--max-tokens", "384", "--lessons", "0"]
+    fast += ["--unanswered", "0"]
     return [sys.executable, "manage.py", "loop", "--base", str(base), *fast, "--seed", str(seed), "--json"]
 
 
