@@ -36,7 +36,7 @@ class TrainingConfig:
     lessons: float = 0.5
     """SFT alone: generated lessons beside each example (`finetune.starter.examples`). Agents never write "I do not
     know" and their drafts rarely hold orders, so a model that learns from them alone forgets what to do then."""
-    unanswered: float = 0.3
+    unanswered: float = 0.12
     """SFT alone: share of the examples that are shown once more without the passages that answer them, to be answered
     with "I do not know" (`finetune.unanswered`)."""
     packing: bool = False

@@ -135,7 +135,7 @@ class RunForm(forms.Form):
         help_text=_("About invented companies. They keep the model able to copy, to cite and to say it does not know."),
     )  # fmt: skip
     unanswered = forms.FloatField(
-        label=_("Share of examples also shown without their passages"), min_value=0, max_value=1, initial=0.3,
+        label=_("Share of examples also shown without their passages"), min_value=0, max_value=1, initial=0.12,
         help_text=_("The right answer is then not to know. Agents hardly ever write that."),
     )  # fmt: skip
 

@@ -142,7 +142,7 @@ def _form(name: str, rows: SimpleNamespace) -> dict[str, Any]:
             "learning_rate": 1e-4,
             "max_tokens": 512,
             "lessons": 0.5,
-            "unanswered": 0.3,
+            "unanswered": 0.12,
             "do": "start",
         },
         "training:evaluations": {"adapter": rows.adapter.pk, "dataset": rows.dataset.pk},
