@@ -8,6 +8,7 @@ of the training questions is shown without the document that answers them). Pure
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from heapq import nlargest
 from typing import Final
 
 from finetune.dataset_rows import DatasetRow
@@ -27,12 +28,15 @@ def rows(learnt: Sequence[DatasetRow], share: float, *, seed: int = 0) -> list[D
     chance = random.Random(f"unanswered {seed}")
     cited = [row for row in learnt if row.request.passages and citation_marks(row.answer)]
     chosen = chance.sample(cited, min(len(cited), round(share * len(learnt))))
-    pool = {passage.text: passage for row in learnt for passage in row.request.passages}
-    made = (_without(row, list(pool.values()), chance) for row in chosen)
+    texts = {passage.text: passage for row in learnt for passage in row.request.passages} if chosen else {}
+    pool = [(passage, term_set(text)) for text, passage in texts.items()]
+    made = (_without(row, pool, chance) for row in chosen)
     return [row for row in made if row is not None]
 
 
-def _without(row: DatasetRow, pool: Sequence[ContextPassage], chance: random.Random) -> DatasetRow | None:
+def _without(
+    row: DatasetRow, pool: Sequence[tuple[ContextPassage, frozenset[str]]], chance: random.Random
+) -> DatasetRow | None:
     """None where no passage is left that could be shown."""
     request = row.request
     claims = [without_marks(one) for one in sentences(row.answer)]
@@ -40,8 +44,8 @@ def _without(row: DatasetRow, pool: Sequence[ContextPassage], chance: random.Ran
     own = _silent((one for one in request.passages if one.number not in cited), claims)
     shown = {one.text for one in request.passages}
     asked = term_set(request.question)
-    near = sorted((one for one in pool if one.text not in shown), key=lambda one: -len(asked & term_set(one.text)))
-    others = _silent(near[: 2 * NEAREST], claims)[:NEAREST]
+    near = nlargest(2 * NEAREST, (one for one in pool if one[0].text not in shown), key=lambda one: len(asked & one[1]))
+    others = _silent((passage for passage, _terms in near), claims)[:NEAREST]
     wanted = max(1, min(len(request.passages), PASSAGES_MOST))
     kept = own[:wanted]
     kept += chance.sample(others, min(len(others), wanted - len(kept)))
