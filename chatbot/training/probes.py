@@ -25,7 +25,7 @@ from finetune.requests import from_json
 from finetune.support import without_marks
 
 SAFETY: Final = Path(__file__).resolve().parent / "safety.jsonl"
-MOST: Final = {"answerable": 14, "unanswerable": 6, "trap": 6, "contradiction": 10, "closed_book": 8}
+MOST: Final = {"answerable": 14, "unanswerable": 12, "trap": 6, "contradiction": 10, "closed_book": 8}
 """Probes of each kind: with the safety set and the planted secrets about seventy, soon asked on a small machine."""
 EXAMPLES_MOST: Final = 200
 _FACT: Final = re.compile(r"\d+(?:[.,]\d+)*\s?(?:%|[^\W\d_]+)", re.UNICODE)
