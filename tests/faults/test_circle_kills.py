@@ -54,22 +54,23 @@ def test_the_circle_survives_kills_at_random_points_and_shows_nothing_half_made(
     }  # fmt: skip
     circle.prepare(environment, base)
     kinds: dict[str, int] = {}
-    kills, seed, promoted = 0, 0, 0
+    kills, circles = 0, 0
     while kills < KILLS:
-        command = circle.loop_command(base, seed)
-        ended, what = _killed(command, environment, database, dice)
+        ended, what = _killed(circle.loop_command(base, circles), environment, database, dice)
         _nothing_half_made(_query(database))
         if ended is None:
             kills += 1
             kinds[what] = kinds.get(what, 0) + 1
         elif ended == 0:
-            promoted += 1
-            seed += 1  # another training, so that there is something to do again
-    report = _finish(circle.loop_command(base, seed), environment)
-    assert report["promoted"] is True, {name: report.get(name) for name in ("gate", "canary", "problem")}
+            circles += 1  # another training, so that there is something to do again
+    reports = _finish(base, circles, environment)
+    assert reports[-1]["promoted"] is True, [
+        {name: report.get(name) for name in ("gate", "canary", "problem")} for report in reports
+    ]
     _nothing_half_made(_query(database))
+    promotions = _query(database)("SELECT id FROM finetune_promotion WHERE state IN ('active', 'replaced')")
     with capsys.disabled():
-        print(f"\n  {kills} kills {kinds}, {promoted + 1} circles ended with a promotion")
+        print(f"\n  {kills} kills {kinds}, {circles} circles ended between them, {len(promotions)} promotions")
 
 
 def _killed(
@@ -102,20 +103,24 @@ def _children(pid: int) -> list[int]:
     return [int(one) for one in text.split()]
 
 
-def _finish(command: list[str], environment: dict[str, str]) -> dict[str, Any]:
-    """To its end; a step that was given up is begun anew by the next call."""
-    report: dict[str, Any] = {}
-    for _ in range(4):
+def _finish(base: Path, number: int, environment: dict[str, str]) -> list[dict[str, Any]]:
+    """Until one is promoted: a step that was given up is begun anew by the next call, as is a trial that was taken
+    back; a candidate that the gate refused is followed by another.
+    """
+    reports: list[dict[str, Any]] = []
+    for _ in range(5):
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600
-        )
+            circle.loop_command(base, number),
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
         if done.returncode == 0:
-            report = json.loads(done.stdout.strip().splitlines()[-1])
-            if report["promoted"]:
-                return report  # a trial that did not answer was taken back; the next call begins another
+            reports.append(json.loads(done.stdout.strip().splitlines()[-1]))
+            if reports[-1]["promoted"]:
+                return reports
+            number += (reports[-1]["gate"] or {}).get("verdict") == "blocked"
         time.sleep(1)
-    assert report, done.stderr[-3000:]
-    return report
+    assert reports, done.stderr[-3000:]
+    return reports
 
 
 def _query(database: str) -> Query:
