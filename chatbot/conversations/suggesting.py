@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SHARE: Final = 4
-"""One in so many of a worker's places may write drafts."""
 CLOSEST: Final = 3
+AT_ONCE: Final = 8
+"""Drafts the clock rings for, for each that a worker makes at once; each one made rings for the next."""
 _WORDLESS: Final = ("abstain", "handoff", "clarify", "smalltalk")
 _State = Suggestion.State
 
@@ -52,6 +52,13 @@ def run(suggestion_id: int) -> None:
     claim = _claim(suggestion_id)
     if claim is None:
         return
+    try:
+        _make(claim)
+    finally:
+        _ring_for_the_next()
+
+
+def _make(claim: Claim) -> None:
     with leases.held(claim):
         try:
             answer = replying.answerer().answer(_context(claim), cancelled=_watch(claim))
@@ -82,7 +89,15 @@ def _claim(suggestion_id: int) -> Claim | None:
 
 def _too_many() -> bool:
     ours = Suggestion.objects.filter(state=_State.RUNNING, worker=leases.WORKER).count()
-    return bool(ours >= max(1, settings.REPLY_CONCURRENCY // SHARE))
+    return bool(ours >= settings.DRAFT_CONCURRENCY)
+
+
+def _ring_for_the_next() -> None:
+    """A place is free: the draft that has waited longest was turned away while it was not, and need not wait for the
+    clock."""
+    due = Suggestion.objects.filter(state=_State.QUEUED, available_at__lte=timezone.now()).order_by("available_at")
+    if (following := due.values_list("pk", flat=True).first()) is not None:
+        queueing.enqueue_suggestion(following)
 
 
 def _watch(claim: Claim) -> Any:
@@ -234,7 +249,7 @@ def recover() -> int:
         if held.update(state=state, worker="", lease_until=None, error="" if again else _gave_up()) and not again:
             _tell(expired.pk)
     due = Suggestion.objects.filter(state=_State.QUEUED, available_at__lte=now).order_by("available_at")
-    ids = list(due.values_list("pk", flat=True)[:200])
+    ids = list(due.values_list("pk", flat=True)[: AT_ONCE * settings.DRAFT_CONCURRENCY])
     for suggestion_id in ids:
         queueing.enqueue_suggestion(suggestion_id)
     return len(ids)

@@ -146,14 +146,26 @@ def test_an_orderly_stop_gives_drafts_back_uncounted(waiting: Conversation) -> N
     assert (newest().state, newest().attempt, newest().worker) == ("queued", 0, "")
 
 
-def test_drafts_take_a_share_of_the_places_only(writer: Writer, waiting: Conversation, settings: Any) -> None:
-    settings.REPLY_CONCURRENCY = 4
+def test_no_more_drafts_than_allowed_are_made_at_once_and_each_rings_for_the_next(
+    writer: Writer, waiting: Conversation, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DRAFT_CONCURRENCY = 1
+    rung: list[int] = []
+    monkeypatch.setattr(suggesting.queueing, "enqueue_suggestion", rung.append)
     other = factories.conversation()
     factories.posted(other)
     services.ask_person(conversation_id=other.pk)
     first, second = Suggestion.objects.order_by("pk")
-    assert suggesting._claim(first.pk) is not None
+    claim = suggesting._claim(first.pk)
+    assert claim is not None
     assert suggesting._claim(second.pk) is None
+    rung.clear()
+    suggesting._make(claim)
+    suggesting._ring_for_the_next()
+    assert rung == [second.pk]
+    suggesting.run(second.pk)
+    assert Suggestion.objects.get(pk=second.pk).state == "ready"
+    assert rung == [second.pk]
 
 
 @pytest.mark.parametrize("resolved", [True, False])
