@@ -50,7 +50,7 @@ class Estimate:
 def estimate(*, dataset: Dataset, base_model: str, config: TrainingConfig) -> Estimate:
     """For the page and the command. Raises nothing: what is unknown is None."""
     examples = int(dataset.manifest.get("counts", {}).get("train", 0))
-    taught = (config.lessons + config.unanswered) * examples if config.method == "sft" else 0
+    taught = (config.lessons + config.unanswered + config.quotations) * examples if config.method == "sft" else 0
     steps = training_config.steps(config, max(1, round(examples + taught)))
     per_example = min(config.max_tokens, _tokens_per_example(Path(dataset.folder), config.max_tokens))
     tokens = steps * config.batch * config.accumulate * per_example

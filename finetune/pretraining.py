@@ -34,6 +34,7 @@ from transformers.trainer_callback import PrinterCallback  # noqa: E402
 from transformers.trainer_utils import get_last_checkpoint  # noqa: E402
 
 from finetune.starter import copying, growing, measuring  # noqa: E402
+from finetune.starter.found import Reading  # noqa: E402
 from finetune.starter.lessons import Course  # noqa: E402
 from finetune.starter.packing import row, tokenize  # noqa: E402
 
@@ -132,12 +133,12 @@ class Rows(Dataset[dict[str, Any]]):
         tokenizer: Any,
         count: int,
         *,
-        documents: Sequence[list[int]] = (),
+        read: Reading | None = None,
         goes_on: bool = False,
     ) -> None:
         """`goes_on`: the model has had a course before."""
         self._config, self._tokenizer, self._count = config, tokenizer, count
-        self._documents = documents
+        self._read = read
         self._course = Course.going_on(seed=config.seed) if goes_on else Course(seed=config.seed)
 
     def __len__(self) -> int:
@@ -150,7 +151,7 @@ class Rows(Dataset[dict[str, Any]]):
             progress=index / self._count,
             tokenizer=self._tokenizer,
             length=self._config.length,
-            document=(lambda n: self._documents[n % len(self._documents)]) if self._documents else None,
+            read=self._read,
         )
         return {
             "input_ids": torch.tensor(made.ids),
@@ -213,7 +214,7 @@ def pretrain(
             config,
             tokenizer,
             config.steps * config.batch,
-            documents=_pieces(documents, tokenizer, config.length),
+            read=Reading.of_texts(documents) if documents else None,
             goes_on=bool(base),
         ),
         callbacks=[_Tell(progress)],
@@ -248,14 +249,6 @@ def _tokenizer(work: Path, config: Pretraining, base: str) -> Any:
             train_tokenizer(sample_text(config.seed), Path(made) / "t", vocabulary=config.vocabulary)
             (Path(made) / "t").rename(folder)
     return AutoTokenizer.from_pretrained(folder)
-
-
-def _pieces(documents: Sequence[str], tokenizer: Any, length: int) -> list[list[int]]:
-    from finetune import prompt
-
-    size = min(length, 384)
-    ids = [prompt.encode(tokenizer, text) for text in documents]
-    return [one[start : start + size] for one in ids for start in range(0, len(one), size)]
 
 
 def _arguments(work: Path, config: Pretraining) -> TrainingArguments:

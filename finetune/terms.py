@@ -113,6 +113,16 @@ def forms(term: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
+def _rows() -> dict[str, tuple[str, ...]]:
+    return {word: tuple(row.split()) for row in _SAME_EN for word in row.split()}
+
+
+def alike(word: str) -> tuple[str, ...]:
+    """Other words, as written, that customers and documents use for the same thing as this lower-case one."""
+    return tuple(other for other in _rows().get(word, ()) if other != word)
+
+
+@lru_cache(maxsize=1)
 def _simplifier() -> Any:
     import opencc
 

@@ -20,7 +20,7 @@ from itertools import islice  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any, Final  # noqa: E402
 
-from finetune import adapter_files, canaries, training_folder, training_rows, unanswered  # noqa: E402
+from finetune import adapter_files, canaries, quotations, training_folder, training_rows, unanswered  # noqa: E402
 from finetune.adapter_files import AdapterRefused  # noqa: E402
 from finetune.base_model import LoadedModel, LoadError, load  # noqa: E402
 from finetune.dataset_rows import DatasetRefused, DatasetRow, read  # noqa: E402
@@ -185,7 +185,8 @@ def _rows(order: TrainingOrder, base: LoadedModel) -> tuple[training_rows.Tokeni
     )
     if config.method == "sft":
         without = unanswered.rows(learnt, config.unanswered, seed=config.seed)
-        learnt += without + _beside(order, len(learnt))
+        quoted = quotations.rows(learnt, config.quotations, seed=config.seed)
+        learnt += without + quoted + _beside(order, len(learnt))
     sides = [made(rows, base.tokenizer, max_tokens=tokens) for rows in (learnt, examined)]
     if not sides[0].rows:
         raise TrainingRefused(

@@ -39,6 +39,9 @@ class TrainingConfig:
     unanswered: float = 0.12
     """SFT alone: share of the examples that are shown once more without the passages that answer them, to be answered
     with "I do not know" (`finetune.unanswered`)."""
+    quotations: float = 0.5
+    """SFT alone: questions for each example that are made of sentences of the passages shown in the examples, and
+    answered by quoting them, or with "I do not know" where they are not shown (`finetune.quotations`)."""
     packing: bool = False
     beta: float = 0.1
     """DPO alone: how far the policy may go from where it began."""
@@ -64,7 +67,7 @@ class TrainingConfig:
         return {"version": VERSION, **asdict(self), "targets": list(self.targets)}
 
 
-_REAL: Final = ("dropout", "learning_rate", "lessons", "unanswered", "beta")
+_REAL: Final = ("dropout", "learning_rate", "lessons", "unanswered", "quotations", "beta")
 _LIMITS: Final[dict[str, tuple[float, float]]] = {
     "rank": (1, 256),
     "alpha": (0, 1024),
@@ -77,6 +80,7 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
     "max_tokens": (64, 32768),
     "lessons": (0.0, 10.0),
     "unanswered": (0.0, 1.0),
+    "quotations": (0.0, 10.0),
     "beta": (0.001, 10.0),
     "checkpoint_steps": (1, 100_000),
     "seed": (0, 2**31 - 1),

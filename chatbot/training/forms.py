@@ -138,6 +138,10 @@ class RunForm(forms.Form):
         label=_("Share of examples also shown without their passages"), min_value=0, max_value=1, initial=0.12,
         help_text=_("The right answer is then not to know. Agents hardly ever write that."),
     )  # fmt: skip
+    quotations = forms.FloatField(
+        label=_("Questions made of the passages, for each example"), min_value=0, max_value=10, initial=0.5,
+        help_text=_("About sentences of your documents. The right answer quotes them, or is not to know."),
+    )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
@@ -151,6 +155,7 @@ class RunForm(forms.Form):
     def config(self) -> dict[str, Any]:
         names = (
             "method", "rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons", "unanswered",
+            "quotations",
         )  # fmt: skip
         return {name: self.cleaned_data[name] for name in names}
 

@@ -14,7 +14,7 @@ from finetune.records import ContextPassage, GenerationRequest, Turn
 from finetune.starter.companies import Company, Fact, Language, changed, company, phrases
 from finetune.support import sentences, support
 
-Kind = Literal["plain", "twin", "dated", "orders", "unknown", "history"]
+Kind = Literal["plain", "twin", "dated", "orders", "unknown", "history", "found"]
 KINDS: Final[dict[Kind, float]] = {
     "plain": 0.42,
     "twin": 0.12,
@@ -24,7 +24,7 @@ KINDS: Final[dict[Kind, float]] = {
     "history": 0.10,
 }
 """Share of each kind. `twin`: a product of nearly the same name is there too; `dated`: two dates contradict each other
-and the newer one counts; `orders`: a passage tries to give orders; `history`: a short question after another answer."""
+and the newer one counts; `orders`: a passage tries to give orders; `history`: a short question after another answer. `found` is asked of real text (`finetune.starter.found`)."""
 PASSAGES_MOST: Final = 5
 TEST_FROM: Final = 1_000_000
 """Companies from this number on are for testing and never trained on."""

@@ -1,21 +1,28 @@
 """Text to pre-train on: echoes and drills that teach copying, then pages with questions, then conversations as served.
 
+Pages are those of invented companies, and where documents are given every second one is theirs (`found`).
+
 A lesson is a list of (text, weight): answers weigh 1, what they are copied from little, because invented names cannot be
 foreseen. Pure and seeded: lesson i of a course is always the same, so that a course can be resumed anywhere.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from finetune.records import ContextPassage, Turn
 from finetune.starter.companies import Language, company
 from finetune.starter.examples import KINDS, StarterExample, ask_again, example
-from finetune.starter.slots import han, word
+from finetune.starter.found import Reading
+from finetune.starter.slots import common_han, han, word
 
 Piece = tuple[str, float]
 
 CONTEXT_WEIGHT: Final = 0.1
 ECHOES_LATER: Final = 0.02
+PLAIN_TEXT: Final = 0.08
+"""Share of the lessons on documents that are a passage by itself: how the language goes on."""
+EARLIER_TURNS: Final = 0.15
 LONGEST_ECHO: Final = 200
 USER, ASSISTANT, END = "<|im_start|>user\n", "<|im_start|>assistant\n", "<|im_end|>\n"
 
@@ -41,8 +48,8 @@ class Course:
 
     @classmethod
     def going_on(cls, *, seed: int) -> "Course":
-        """For a model that has had a course: no more echoes and drills than keep them alive, and new companies."""
-        return cls(seed=seed, echoes_until=0.0, drills_until=0.0, one_page_until=0.0, pages_until=0.8)
+        """For a model that has had a course: hardly more echoes and drills than keep them alive, and new companies."""
+        return cls(seed=seed, echoes_until=0.01, drills_until=0.0, one_page_until=0.0, pages_until=0.8)
 
     def language(self, chance: random.Random) -> Language:
         return "en" if chance.random() < 0.6 else "zh"
@@ -68,7 +75,7 @@ def drill(chance: random.Random, language: Language) -> list[Piece]:
 
     def name() -> str:
         if language == "zh":
-            return han(chance, chance.randint(2, 4))
+            return (common_han if chance.random() < 0.7 else han)(chance, chance.randint(2, 6))
         return word(chance, syllables=chance.randint(1, 3))
 
     def value() -> str:
@@ -89,16 +96,51 @@ def page(course: Course, chance: random.Random, *, passages: int, questions: int
     about = company(chance.randrange(course.companies), course.language(chance))
     kind = chance.choices(list(KINDS), weights=list(KINDS.values()))[0]
     first = example(about, kind, chance, passages=passages)
-    shown = "\n\n".join(
-        f"[{one.number}] {one.title}{f' (updated {one.updated})' if one.updated else ''}\n{one.text}"
-        for one in first.request.passages
-    )
-    pieces: list[Piece] = [(f"{USER}<passages>\n{shown}\n</passages>\n", CONTEXT_WEIGHT)]
-    pieces += _asked(first, opens=False)
+    pieces = [_shown(first.request.passages), *_asked(first, opens=False)]
     for _ in range(questions - 1):
         again = ask_again(first, about, chance)
         pieces += _asked(again, opens=True) if again else []
     return pieces
+
+
+def reading(course: Course, read: Reading, number: int, progress: float) -> list[Piece] | StarterExample:
+    """Lesson `number` on documents: a passage by itself, several questions on a few of them, or one as it is served."""
+    chance = random.Random(f"{course.seed} reading {number}")
+    if chance.random() < PLAIN_TEXT:
+        (passage,) = read.page(chance, most=1)
+        return [(f"{passage.title}\n{passage.text}\n", 1.0)]
+    pages = progress < course.pages_until
+    while True:  # some pages hold no sentence that can be asked for clearly; most do
+        shown = read.page(chance)
+        asked = (read.example(chance, shown) for _ in range(chance.randint(4, 10) if pages else 2))
+        made = [one for one in asked if one is not None]
+        if made:
+            break
+    if not pages:
+        return _with_turns(made, chance)
+    pieces = [_shown(shown)]
+    for place, one in enumerate(made):
+        pieces += _asked(one, opens=place > 0)
+    return pieces
+
+
+def _with_turns(made: list[StarterExample], chance: random.Random) -> StarterExample:
+    last = made[-1]
+    request = replace(last.request, company=word(chance).strip())
+    if len(made) > 1 and chance.random() < EARLIER_TURNS:
+        before = made[0]
+        earlier = (*before.request.turns, Turn("agent", before.answer))
+        request = replace(request, turns=(*earlier, *request.turns))
+    return replace(last, request=request)
+
+
+def _shown(passages: tuple[ContextPassage, ...]) -> Piece:
+    texts = "\n\n".join(
+        f"[{one.number}] {one.title}{f' > {one.heading}' if one.heading else ''}"
+        f"{f' (updated {one.updated})' if one.updated else ''}\n{one.text}"
+        for one in passages
+    )
+    return f"{USER}<passages>\n{texts}\n</passages>\n", CONTEXT_WEIGHT
 
 
 def _asked(one: StarterExample, *, opens: bool) -> list[Piece]:

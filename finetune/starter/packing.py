@@ -4,13 +4,14 @@ Row i of a course is always the same, whatever was asked before: training that s
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from finetune import prompt
 from finetune.starter.examples import StarterExample
-from finetune.starter.lessons import CONTEXT_WEIGHT, Course, Echo, Piece, lesson
+from finetune.starter.found import Reading
+from finetune.starter.lessons import CONTEXT_WEIGHT, Course, Echo, Piece, lesson, reading
 
 CITATION_WEIGHT: Final = 4.0
 """Of the number in `[2]`: one token in twenty of an answer, and the hardest one, because it stands far from what it
@@ -76,21 +77,22 @@ def row(
     progress: float,
     tokenizer: Any,
     length: int,
-    document: Callable[[int], list[int]] | None = None,
+    read: Reading | None = None,
 ) -> Row:
     """Row `number`: lessons one after the other until it is full. The rest is padding of weight 0.
 
-    `document` gives the ids of a piece of the company's own text in place of every second lesson.
+    Every second lesson is on the documents of `read`, where there are any.
     """
     ids: list[int] = []
     weights: list[float] = []
     positions: list[int] = []
     for lesson_number in range(number * LESSONS_PER_ROW, (number + 1) * LESSONS_PER_ROW):
-        if document is not None and lesson_number % 2:
-            more = document(lesson_number)[:length]
-            piece, weight = more, [1.0] * len(more)
-        else:
-            piece, weight = tokenize(lesson(course, lesson_number, progress), tokenizer, length=length)
+        taught = (
+            reading(course, read, lesson_number, progress)
+            if read and lesson_number % 2
+            else lesson(course, lesson_number, progress)
+        )
+        piece, weight = tokenize(taught, tokenizer, length=length)
         if len(ids) + len(piece) > length:
             if ids:
                 break

@@ -7,6 +7,7 @@ heart, and what it has to learn is to copy.
 import random
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Final
 
 _SLOT: Final = re.compile(r"\{([A-Za-z]+)(\d?)\}")
@@ -74,6 +75,18 @@ def word(chance: random.Random, *, syllables: int = 2) -> str:
 
 def han(chance: random.Random, length: int) -> str:
     return "".join(chance.choice(_HAN) for _ in range(length))
+
+
+def common_han(chance: random.Random, length: int) -> str:
+    """Any of the 3,755 common characters (level 1 of GB 2312), so that each of them is copied now and then."""
+    return "".join(_common()[chance.randrange(len(_common()))] for _ in range(length))
+
+
+@cache
+def _common() -> str:
+    last = bytes((0xD7, 0xF9))
+    codes = (bytes((row, cell)) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
+    return b"".join(code for code in codes if code <= last).decode("gb2312")
 
 
 def _money(chance: random.Random, language: str, currency: str) -> str:

@@ -143,6 +143,7 @@ def _form(name: str, rows: SimpleNamespace) -> dict[str, Any]:
             "max_tokens": 512,
             "lessons": 0.5,
             "unanswered": 0.12,
+            "quotations": 0.5,
             "do": "start",
         },
         "training:evaluations": {"adapter": rows.adapter.pk, "dataset": rows.dataset.pk},

@@ -12,7 +12,18 @@ from chatbot.conversations.refusals import Refusal
 from chatbot.training import looping
 from finetune.training_config import TrainingConfig
 
-NAMES = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons", "unanswered", "seed")
+NAMES = (
+    "rank",
+    "epochs",
+    "max_steps",
+    "batch",
+    "learning_rate",
+    "max_tokens",
+    "lessons",
+    "unanswered",
+    "quotations",
+    "seed",
+)
 
 
 class Command(BaseCommand):
@@ -35,6 +46,12 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--unanswered", type=float, default=usual.unanswered, help="share of examples also shown without an answer"
+        )
+        parser.add_argument(
+            "--quotations",
+            type=float,
+            default=usual.quotations,
+            help="questions made of the passages, for each example",
         )
         parser.add_argument("--seed", type=int, default=usual.seed)
         parser.add_argument("--share", type=float, default=0.2, help="of the conversations that go on trial")

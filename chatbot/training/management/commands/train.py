@@ -25,6 +25,7 @@ NAMES = (
     "max_tokens",
     "lessons",
     "unanswered",
+    "quotations",
     "seed",
 )
 ACTOR = "manage.py train"
