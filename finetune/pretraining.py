@@ -14,7 +14,7 @@ import math  # noqa: E402
 import shutil  # noqa: E402
 import tempfile  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
-from dataclasses import asdict, dataclass  # noqa: E402
+from dataclasses import asdict, dataclass, replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any, Final  # noqa: E402
 
@@ -37,6 +37,7 @@ from finetune.starter import copying, growing, measuring  # noqa: E402
 from finetune.starter.found import Reading  # noqa: E402
 from finetune.starter.lessons import Course  # noqa: E402
 from finetune.starter.packing import row, tokenize  # noqa: E402
+from finetune.starter.vocabulary import grown  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ TEMPLATE: Final = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+VOCABULARY: Final = 6144
+"""Tokens of a new tokenizer."""
 HELD_OUT: Final = 150
 """Conversations with companies that are never trained on, for the perplexity."""
 
@@ -59,7 +62,8 @@ class Pretraining:
     length: int = 768
     """Tokens of a row; also the longest sequence seen."""
     batch: int = 8
-    vocabulary: int = 6144
+    vocabulary: int = 0
+    """0: as many tokens as the base has, or VOCABULARY for a model from nothing."""
     hidden: int = 256
     layers: int = 8
     heads: int = 4
@@ -101,6 +105,16 @@ def train_tokenizer(texts: Sequence[str], folder: Path, *, vocabulary: int) -> N
     )
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
+
+
+def grow_tokenizer(before: Any, texts: Sequence[str], folder: Path, *, vocabulary: int) -> None:
+    """The tokenizer `before` with more tokens and everything else as it was. Raises growing.CannotGrow."""
+    before.save_pretrained(folder)
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise growing.CannotGrow("The base has no tokenizer.json, and only such a tokenizer can be given more tokens.")
+    core = grown(json.loads(file.read_text(encoding="utf-8")), texts, vocabulary)
+    file.write_text(json.dumps(core, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 def new_model(config: Pretraining, tokenizer: Any) -> Any:
@@ -198,15 +212,15 @@ def pretrain(
 ) -> dict[str, Any]:
     """Train and write the model to `out`; `work` keeps checkpoints for going on. Returns the report.
 
-    `base` is a folder to go on with instead of beginning from nothing; with fewer layers than `config` it is grown.
-    Raises FileExistsError when `out` is there, and growing.CannotGrow.
+    `base` is a folder to go on with instead of beginning from nothing; with fewer layers, tokens or places than
+    `config` says it is grown. Raises FileExistsError when `out` is there, and growing.CannotGrow.
     """
     if out.exists():
         raise FileExistsError(f"{out} exists already: choose another folder, or remove it first.")
     work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads.model_threads())
-    tokenizer = _tokenizer(work, config, base)
-    model = _going_on(base, config) if base else new_model(config, tokenizer)
+    tokenizer = _tokenizer(work, config, base, documents)
+    model = _going_on(base, config, tokenizer) if base else new_model(config, tokenizer)
     trainer = WeightedTrainer(
         model=model,
         args=_arguments(work, config),
@@ -226,27 +240,36 @@ def pretrain(
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "tokens": config.steps * config.batch * config.length,
         "perplexity": perplexity(model, config, tokenizer),
-        "config": asdict(config),
+        "config": asdict(replace(config, vocabulary=len(tokenizer))),
         "base": base,
     }
     _write(out, model, tokenizer, report)
     return report
 
 
-def _going_on(base: str, config: Pretraining) -> Any:
+def _going_on(base: str, config: Pretraining, tokenizer: Any) -> Any:
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    before = AutoTokenizer.from_pretrained(base)
+    if len(tokenizer) > len(before):
+        model = growing.with_vocabulary(model, before, tokenizer, seed=config.seed)
+    growing.with_positions(model, config.length)
     return growing.grown(model, config.layers) if config.layers > model.config.num_hidden_layers else model
 
 
-def _tokenizer(work: Path, config: Pretraining, base: str) -> Any:
-    if base:
-        return AutoTokenizer.from_pretrained(base)
+def _tokenizer(work: Path, config: Pretraining, base: str, documents: Sequence[str]) -> Any:
+    before = AutoTokenizer.from_pretrained(base) if base else None
+    if before is not None and config.vocabulary in (0, len(before)):
+        return before
     folder = work / "tokenizer"
     if not folder.is_dir():
         from finetune.starter.reading import sample_text
 
         with tempfile.TemporaryDirectory(dir=work) as made:
-            train_tokenizer(sample_text(config.seed), Path(made) / "t", vocabulary=config.vocabulary)
+            texts = sample_text(config.seed)
+            if before is None:
+                train_tokenizer(texts, Path(made) / "t", vocabulary=config.vocabulary or VOCABULARY)
+            else:
+                grow_tokenizer(before, [*documents, *texts], Path(made) / "t", vocabulary=config.vocabulary)
             (Path(made) / "t").rename(folder)
     return AutoTokenizer.from_pretrained(folder)
 

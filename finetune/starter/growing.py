@@ -1,22 +1,24 @@
-"""More layers for a model that has learnt already: copies that add nothing at first. HEAVY.
+"""More layers, tokens and places for a model that has learnt already. HEAVY.
 
 A new layer stands behind the one it copies, with the last matrix of its attention and of its feed-forward part at zero,
 so that the grown model says exactly what the model before it said and goes on learning from there (block expansion, Wu
-et al. 2024, "LLaMA Pro").
+et al. 2024, "LLaMA Pro"). A new token begins as the mean of the tokens it is joined from.
 """
 
 import copy
+import json
 import re
 from typing import Any, Final
 
 import torch
 
+from finetune.starter import vocabulary
+from finetune.starter.vocabulary import CannotGrow as CannotGrow
+
 _LAYER: Final = re.compile(r"(.*\blayers\.)(\d+)(\..*)")
 _LAST: Final = ("o_proj.weight", "down_proj.weight")
-
-
-class CannotGrow(ValueError):
-    """The model cannot be grown so; the message is a sentence."""
+_APART: Final = 0.5
+"""How far new tokens stand from the mean of their parts, measured by how far the old ones stand from each other."""
 
 
 def grown(model: Any, layers: int) -> Any:
@@ -52,3 +54,41 @@ def _origin(name: str, places: list[tuple[int, bool]], state: dict[str, torch.Te
     origin, new = places[int(found[2])]
     tensor = state[f"{found[1]}{origin}{found[3]}"]
     return torch.zeros_like(tensor) if new and name.endswith(_LAST) else tensor.clone()
+
+
+@torch.no_grad()
+def with_vocabulary(model: Any, before_tokenizer: Any, after_tokenizer: Any, *, seed: int = 0) -> Any:
+    """The model with a row for each token that `after_tokenizer` has more; the rows of all others stay as they are."""
+    known, ids = before_tokenizer.get_vocab(), after_tokenizer.get_vocab()
+    parts = vocabulary.leaves(json.loads(after_tokenizer.backend_tokenizer.to_str()), known)
+    if not parts:
+        return model
+    if (rows := max(ids.values()) + 1) > model.get_input_embeddings().weight.shape[0]:
+        model.resize_token_embeddings(rows, mean_resizing=False)
+    said, head = model.get_input_embeddings().weight, model.get_output_embeddings()
+    chance = torch.Generator().manual_seed(seed)
+    for table in [said] if head is None or head.weight is said else [said, head.weight]:
+        old = table[sorted(known.values())].float()
+        new = [table[[known[one] for one in leaves]].float().mean(0) for leaves in parts.values()]
+        table[[ids[token] for token in parts]] = (torch.stack(new) + _noise(old, len(new), chance)).to(table.dtype)
+    return model
+
+
+def _noise(old: torch.Tensor, count: int, chance: torch.Generator) -> torch.Tensor:
+    """Tokens of the same parts can be told apart, which copying needs, and none leaves the space that all others fill.
+
+    It spreads as the old rows do in every direction: where they agree (an axis that is the same for all, the space in
+    which the token before is written, see `copying.py`) it adds nothing.
+    """
+    values, directions = torch.linalg.eigh(torch.cov(old.T))
+    drawn = torch.randn(count, old.shape[1], generator=chance)
+    return _APART * (drawn * values.clamp(min=0).sqrt()) @ directions.T
+
+
+def with_positions(model: Any, length: int) -> None:
+    """Let it read `length` tokens, which it then has to learn. Raises CannotGrow where it knows each place by heart."""
+    if length <= model.config.max_position_embeddings:
+        return
+    if not getattr(model.config, "rope_parameters", None):
+        raise CannotGrow(f"This model can read {model.config.max_position_embeddings} tokens and never more.")
+    model.config.max_position_embeddings = length

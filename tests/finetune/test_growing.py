@@ -1,12 +1,16 @@
-"""A grown model says what it said before, and can learn with its new layers."""
+"""A grown model says what it said before, and can learn with its new layers and tokens."""
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GPT2Config, Qwen3Config
 
-from finetune.starter import growing
+from finetune import pretraining
+from finetune.starter import growing, vocabulary
 from tests.finetune import tiny_model
 
 
@@ -36,3 +40,78 @@ def test_it_grows_to_at_most_twice_its_layers(tmp_path: Path, layers: int) -> No
     model = AutoModelForCausalLM.from_pretrained(tiny_model.build_model(tmp_path / "model", layers=2))
     with pytest.raises(growing.CannotGrow, match="can grow to 3 to 4"):
         growing.grown(model, layers)
+
+
+def tokenizers(folder: Path, size: int) -> tuple[Any, Any]:
+    before = AutoTokenizer.from_pretrained(folder)
+    pretraining.grow_tokenizer(before, [tiny_model.TEXT] * 3, folder / "more", vocabulary=size)
+    return before, AutoTokenizer.from_pretrained(folder / "more")
+
+
+def fresh(folder: Path, *, tied: bool) -> Any:
+    config = AutoConfig.from_pretrained(folder)
+    config.tie_word_embeddings = tied
+    torch.manual_seed(0)
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_model_with_more_tokens_says_the_same_about_the_old_ones(tmp_path: Path, tied: bool) -> None:
+    folder = tiny_model.build_model(tmp_path / "model")
+    before, after = tokenizers(folder, 2000)
+    model = fresh(folder, tied=tied)
+    ids = torch.tensor([before(tiny_model.TEXT)["input_ids"]])
+    known = len(before)
+    rows = model.get_input_embeddings().weight[:known].clone()
+    with torch.no_grad():
+        expected = model(ids).logits[..., :known]
+        grown = growing.with_vocabulary(model, before, after)
+        assert torch.allclose(grown(ids).logits[..., :known], expected, atol=1e-5)
+    said, head = grown.get_input_embeddings().weight, grown.get_output_embeddings().weight
+    assert torch.equal(said[:known], rows)
+    assert (said is head) == tied
+    assert grown.config.vocab_size == len(said) == len(head) == len(after) == 2000
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_new_token_begins_near_its_parts_and_apart_from_tokens_of_the_same_parts(tmp_path: Path, tied: bool) -> None:
+    folder = tiny_model.build_model(tmp_path / "model")
+    before, after = tokenizers(folder, 3000)
+    model = fresh(folder, tied=tied)
+    with torch.no_grad():
+        for table in (model.get_input_embeddings().weight, model.get_output_embeddings().weight):
+            table[:, 0] = 3.0  # the same for all tokens, as the circuit that copies wants it
+    model = growing.with_vocabulary(model, before, after)
+    parts = vocabulary.leaves(json.loads(after.backend_tokenizer.to_str()), before.get_vocab())
+    for table in (model.get_input_embeddings().weight.detach(), model.get_output_embeddings().weight.detach()):
+        assert torch.allclose(table[len(before) :, 0], torch.tensor(3.0), atol=1e-3)
+        old = table[: len(before), 1:]
+        apart = torch.stack(
+            [
+                table[after.convert_tokens_to_ids(token), 1:] - old[before.convert_tokens_to_ids(leaves)].mean(0)
+                for token, leaves in parts.items()
+            ]
+        )
+        assert float(apart.std() / old.std()) == pytest.approx(0.5, abs=0.02)
+        assert torch.cdist(apart, apart).fill_diagonal_(1).min() > 0.1 * float(old.std())
+    again = growing.with_vocabulary(fresh(folder, tied=tied), before, after)
+    once_more = growing.with_vocabulary(fresh(folder, tied=tied), before, after)
+    assert torch.equal(again.get_input_embeddings().weight, once_more.get_input_embeddings().weight)
+
+
+def test_a_model_without_a_new_token_stays_as_it_is(tmp_path: Path) -> None:
+    folder = tiny_model.build_model(tmp_path / "model")
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    before = AutoTokenizer.from_pretrained(folder)
+    assert growing.with_vocabulary(model, before, before).config.vocab_size == 512
+
+
+def test_it_learns_to_read_more_tokens_but_never_fewer() -> None:
+    model = SimpleNamespace(config=Qwen3Config(max_position_embeddings=1024))
+    growing.with_positions(model, 768)
+    assert model.config.max_position_embeddings == 1024
+    growing.with_positions(model, 2048)
+    assert model.config.max_position_embeddings == 2048
+    by_heart = SimpleNamespace(config=GPT2Config(n_positions=1024))
+    with pytest.raises(growing.CannotGrow, match="1024 tokens"):
+        growing.with_positions(by_heart, 2048)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 LAYERS = 8
+_VOCABULARIES = range(512, 100_001)
 _READ = (".md", ".txt")
 _MOST_BYTES = 50 * 1024 * 1024
 
@@ -25,7 +26,16 @@ class Command(BaseCommand):
         parser.add_argument("--documents", type=Path, metavar="DIR", help="Markdown and text files to read as well")
         parser.add_argument("--hidden", type=int, default=256)
         parser.add_argument("--layers", type=int, default=0, help="default 8; with --base as many as it has, or more")
-        parser.add_argument("--length", type=int, default=768, help="tokens of a row")
+        parser.add_argument(
+            "--vocabulary",
+            type=int,
+            default=0,
+            metavar="N",
+            help="tokens that its tokenizer knows (default 6144); with --base as many as it has, or more",
+        )
+        parser.add_argument(
+            "--length", type=int, default=768, help="tokens of a row; with --base it learns to read as many"
+        )
         parser.add_argument("--batch", type=int, default=8)
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--tests", type=int, default=200, help="conversations to measure the model on")
@@ -43,6 +53,8 @@ class Command(BaseCommand):
             raise CommandError("--hidden must be a multiple of 64.")
         if options["length"] < 256:
             raise CommandError("--length must be at least 256, or no conversation fits.")
+        if options["vocabulary"] and options["vocabulary"] not in _VOCABULARIES:
+            raise CommandError("--vocabulary must be between 512 and 100000.")
         if options["base"] and not Path(options["base"]).is_dir():
             raise CommandError(f"There is no folder {options['base']}.")
         documents = self._documents(options["documents"])
@@ -65,6 +77,7 @@ class Command(BaseCommand):
             tokens=max(1, int(options["tokens"])),
             length=options["length"],
             batch=options["batch"],
+            vocabulary=options["vocabulary"],
             hidden=options["hidden"],
             layers=options["layers"],
             heads=options["hidden"] // 64,
