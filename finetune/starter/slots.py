@@ -78,15 +78,15 @@ def han(chance: random.Random, length: int) -> str:
 
 
 def common_han(chance: random.Random, length: int) -> str:
-    """Any of the 3,755 common characters (level 1 of GB 2312), so that each of them is copied now and then."""
-    return "".join(_common()[chance.randrange(len(_common()))] for _ in range(length))
+    """Any of the common characters, so that each of them is copied now and then."""
+    return "".join(chance.choice(common_characters()) for _ in range(length))
 
 
 @cache
-def _common() -> str:
-    last = bytes((0xD7, 0xF9))
-    codes = (bytes((row, cell)) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
-    return b"".join(code for code in codes if code <= last).decode("gb2312")
+def common_characters() -> str:
+    """The 3,755 characters of everyday Chinese: level 1 of GB 2312, rows 16 to 55, in its order."""
+    cells = (bytes([0xA0 + row, 0xA0 + cell]) for row in range(16, 56) for cell in range(1, 95))
+    return "".join(code.decode("gb2312", "ignore") for code in cells)
 
 
 def _money(chance: random.Random, language: str, currency: str) -> str:

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
+from finetune.starter.slots import common_characters
+
 Pair = tuple[str, str]
 
 SEEN: Final = 3
 """Words seen less often teach nothing but themselves."""
 PUNCTUATION: Final = "，。？！：；（）「」《》、“”‘’【】…—·￥"
-_ROWS: Final = range(16, 56)
-"""Of GB 2312, level 1: the characters of everyday Chinese."""
 _CHINESE: Final = "\u2e80-\u2fdf\u3000-\u303f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
 _WORD: Final = re.compile(f"[{_CHINESE}]|[^{_CHINESE}]+")
 """A Chinese character stands alone: names are copied best character by character, so none is joined to the next."""
@@ -39,12 +39,6 @@ def _letters() -> dict[int, str]:
 
 _LETTERS: Final = _letters()
 _BYTES: Final = {letter: byte for byte, letter in _LETTERS.items()}
-
-
-def common_characters() -> list[str]:
-    """The 3,755 characters of GB 2312's first level, in its order."""
-    cells = (bytes([0xA0 + row, 0xA0 + cell]) for row in _ROWS for cell in range(1, 95))
-    return [character for character in (code.decode("gb2312", "ignore") for code in cells) if character]
 
 
 def grown(core_json: dict[str, Any], texts: Iterable[str], size: int) -> dict[str, Any]:
