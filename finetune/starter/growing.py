@@ -82,7 +82,8 @@ def _noise(old: torch.Tensor, count: int, chance: torch.Generator) -> torch.Tens
     """
     values, directions = torch.linalg.eigh(torch.cov(old.T))
     drawn = torch.randn(count, old.shape[1], generator=chance)
-    return _APART * (drawn * values.clamp(min=0).sqrt()) @ directions.T
+    noise: torch.Tensor = _APART * (drawn * values.clamp(min=0).sqrt()) @ directions.T
+    return noise
 
 
 def with_positions(model: Any, length: int) -> None:
