@@ -265,11 +265,11 @@ def _tokenizer(work: Path, config: Pretraining, base: str, documents: Sequence[s
         from finetune.starter.reading import sample_text
 
         with tempfile.TemporaryDirectory(dir=work) as made:
-            texts = sample_text(config.seed)
             if before is None:
-                train_tokenizer(texts, Path(made) / "t", vocabulary=config.vocabulary or VOCABULARY)
-            else:
-                grow_tokenizer(before, [*documents, *texts], Path(made) / "t", vocabulary=config.vocabulary)
+                train_tokenizer(sample_text(config.seed), Path(made) / "t", vocabulary=config.vocabulary or VOCABULARY)
+            else:  # invented names would become tokens that no text has, so lessons are only read for want of others
+                texts = documents or sample_text(config.seed)
+                grow_tokenizer(before, texts, Path(made) / "t", vocabulary=config.vocabulary)
             (Path(made) / "t").rename(folder)
     return AutoTokenizer.from_pretrained(folder)
 
