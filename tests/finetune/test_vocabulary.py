@@ -208,16 +208,16 @@ def test_the_command_grows_a_base_and_goes_on_after_a_stop(
 
     def train(name: str) -> tuple[dict[str, Any], list[str]]:
         call_command(
-            "pretrain", str(tmp_path / name), "--base", str(base), "--vocabulary", "4700", "--documents", str(notes),
+            "pretrain", str(tmp_path / name), "--base", str(base), "--vocabulary", "4600", "--documents", str(notes),
             "--tokens", str(6 * 2 * 512), "--length", "512", "--batch", "2", "--tests", "1", "--json",
         )  # fmt: skip
         out, err = capsys.readouterr()
         return json.loads(out), [line for line in err.splitlines() if line.startswith("step ")]
 
     whole, steps = train("whole")
-    assert whole["parameters"] > 2 * 4700 * 64 and whole["config"]["vocabulary"] == 4700
+    assert whole["parameters"] > 2 * 4600 * 64 and whole["config"]["vocabulary"] == 4600
     shape = json.loads((tmp_path / "whole/config.json").read_text())
-    assert shape["vocab_size"] == len(loaded_folder(tmp_path / "whole").get_vocab()) == 4700
+    assert shape["vocab_size"] == len(loaded_folder(tmp_path / "whole").get_vocab()) == 4600
     assert shape["max_position_embeddings"] == 512
 
     told = command.Command._progress
