@@ -47,14 +47,39 @@ class Claim:
         return int(self.suggestion.pk)
 
 
+class _Places:
+    """How many drafts this process makes at once. Counted here, not in the database: each message asks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._used = 0
+
+    def taken(self) -> bool:
+        """Whether there was a place; whoever has one has to leave it."""
+        with self._lock:
+            free = self._used < settings.DRAFT_CONCURRENCY
+            self._used += free
+        return free
+
+    def leave(self) -> None:
+        with self._lock:
+            self._used -= 1
+
+
+_places = _Places()
+
+
 def run(suggestion_id: int) -> None:
     """Claim and make the draft. Whatever happens, it ends ready, given back, failed with a reason, or dropped."""
-    claim = _claim(suggestion_id)
-    if claim is None:
+    if not _places.taken():  # who is turned away costs nothing, and is rung for when a place is free
         return
     try:
-        _make(claim)
+        claim = _claim(suggestion_id)
+        if claim is not None:
+            _make(claim)
     finally:
+        _places.leave()
+    if claim is not None:
         _ring_for_the_next()
 
 
@@ -71,11 +96,11 @@ def _make(claim: Claim) -> None:
 
 
 def _claim(suggestion_id: int) -> Claim | None:
-    """None when it is not to be had: done, withdrawn, taken, not due, or too many are being made."""
+    """None when it is not to be had: done, withdrawn, taken or not due."""
     now = timezone.now()
     found = Suggestion.objects.select_related("conversation__inbox", "conversation__contact", "trigger")
     suggestion = found.filter(pk=suggestion_id, state=_State.QUEUED, available_at__lte=now).first()
-    if suggestion is None or _too_many():
+    if suggestion is None:
         return None
     attempt = suggestion.attempt + 1
     try:
@@ -85,11 +110,6 @@ def _claim(suggestion_id: int) -> Claim | None:
     except IntegrityError:  # another draft of this conversation is being made
         return None
     return Claim(suggestion, attempt) if taken == 1 else None
-
-
-def _too_many() -> bool:
-    ours = Suggestion.objects.filter(state=_State.RUNNING, worker=leases.WORKER).count()
-    return bool(ours >= settings.DRAFT_CONCURRENCY)
 
 
 def _ring_for_the_next() -> None:

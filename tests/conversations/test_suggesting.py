@@ -156,15 +156,20 @@ def test_no_more_drafts_than_allowed_are_made_at_once_and_each_rings_for_the_nex
     factories.posted(other)
     services.ask_person(conversation_id=other.pk)
     first, second = Suggestion.objects.order_by("pk")
-    claim = suggesting._claim(first.pk)
-    assert claim is not None
-    assert suggesting._claim(second.pk) is None
+    make = suggesting._make
+
+    def meanwhile(claim: Any) -> None:
+        suggesting.run(second.pk)  # no place
+        assert Suggestion.objects.get(pk=second.pk).state == "queued"
+        make(claim)
+
+    monkeypatch.setattr(suggesting, "_make", meanwhile)
     rung.clear()
-    suggesting._make(claim)
-    suggesting._ring_for_the_next()
+    suggesting.run(first.pk)
     assert rung == [second.pk]
+    monkeypatch.setattr(suggesting, "_make", make)
     suggesting.run(second.pk)
-    assert Suggestion.objects.get(pk=second.pk).state == "ready"
+    assert [one.state for one in Suggestion.objects.all()] == ["ready", "ready"]
     assert rung == [second.pk]
 
 
