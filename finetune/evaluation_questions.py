@@ -1,10 +1,11 @@
 """What one evaluation asks, and which models it asks: from its row to the job of its process."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from django.conf import settings
 
-from finetune import datasets, evaluation_job, probes, prompt
+from finetune import datasets, evaluation_job, probes, prompt, unanswered
 from finetune.evaluation_job import Job, Side
 from finetune.models import Evaluation
 from finetune.probes import Probe
@@ -12,13 +13,17 @@ from finetune.promotion import same_model
 
 HELD_OUT_MOST: Final = 60
 """Held-out conversations that are asked, always the same ones of a dataset; more say little more and take longer."""
+UNANSWERABLE_LEAST: Final = 12
+"""Questions that cannot be answered: where the exam has too few of them, the others are made of held-out ones."""
 TEXTS_MOST: Final = 4000
 NEW_TOKENS: Final = (64, 256)
 
 
 def job(evaluation: Evaluation) -> Job:
     """Everything that the process needs. Raises DatasetRefused where the files are not what was frozen."""
-    held_out = [probe(row) for row in sorted(datasets.rows(evaluation.dataset, "held_out"), key=lambda row: row.id)]
+    rows = sorted(datasets.rows(evaluation.dataset, "held_out"), key=lambda row: row.id)
+    held_out = [probe(row) for row in rows]
+    written = probes.from_json(evaluation.probes)
     trained = [probe(row) for row in datasets.rows(evaluation.dataset, "train")]
     customers, others = evaluation_job.texts_of(trained)
     asked = held_out[:HELD_OUT_MOST]
@@ -27,7 +32,7 @@ def job(evaluation: Evaluation) -> Job:
         candidate=Side(base.base_model, evaluation.adapter.path),
         current=_current(evaluation, base),
         base=base,
-        questions=(*asked, *probes.from_json(evaluation.probes)),
+        questions=(*asked, *withheld(rows, written), *written),
         customers=tuple(customers[:TEXTS_MOST]),
         others=tuple(others[: 4 * TEXTS_MOST]),
         device=settings.GENERATOR_DEVICE,
@@ -41,6 +46,18 @@ def job(evaluation: Evaluation) -> Job:
 def probe(row: datasets.DatasetRow) -> Probe:
     """A held-out conversation: what a person answered is what is compared with."""
     return Probe(row.id[:64], "held_out", row.request, reference=row.answer, topic=row.topic)
+
+
+def withheld(rows: Sequence[datasets.DatasetRow], written: Sequence[Probe]) -> list[Probe]:
+    """Held-out questions once more, without the passages that answer them: the right answer is not to know."""
+    wanted = UNANSWERABLE_LEAST - sum(one.kind == "exam" and one.abstain is True for one in written)
+    if wanted <= 0:
+        return []
+    made = unanswered.rows(rows, 1.0)
+    return [
+        Probe(f"withheld-{place}", "withheld", row.request, abstain=True, topic=row.topic)
+        for place, row in enumerate(made[:wanted], start=1)
+    ]
 
 
 def _current(evaluation: Evaluation, base: Side) -> Side:

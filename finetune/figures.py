@@ -85,8 +85,8 @@ def _wrong(kind: Kind) -> Value:
 
 
 def _abstention(row: Row, one: Measures) -> Any:
-    """Of what cannot be answered."""
-    return one["abstained"] if row["kind"] == "exam" and row["abstain"] is True else None
+    """Of what cannot be answered: by the exam, or because what answers it was withheld."""
+    return one["abstained"] if row["kind"] in ("exam", "withheld") and row["abstain"] is True else None
 
 
 def _false_abstention(row: Row, one: Measures) -> Any:

@@ -15,7 +15,7 @@ from finetune.abstaining import abstains
 from finetune.records import GenerationRequest
 from finetune.support import without_marks
 
-Kind = Literal["held_out", "exam", "safety", "contradiction", "closed_book", "canary"]
+Kind = Literal["held_out", "withheld", "exam", "safety", "contradiction", "closed_book", "canary"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 FORMAT: Final = 1
 MOST: Final = 500

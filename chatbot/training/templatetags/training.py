@@ -87,6 +87,7 @@ _CODES: Final = {
     "exam": gettext_noop("Exam"),
     "safety": gettext_noop("Safety set"),
     "contradiction": gettext_noop("Changed passages"),
+    "withheld": gettext_noop("Without the passages that answer"),
     "closed-book": gettext_noop("Questions without passages"),
     "canary": gettext_noop("Planted secrets"),
 }
