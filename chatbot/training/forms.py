@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chatbot.training.models import Diagnosis, HarvestRule
 from finetune.models import Adapter, Dataset, Example, TrainingRun
+from finetune.training_config import TrainingConfig
 
 if TYPE_CHECKING:
     _RuleForm = forms.ModelForm[HarvestRule]
@@ -14,6 +15,7 @@ else:
     _RuleForm = forms.ModelForm
 
 LONG: Final = 8000
+USUAL: Final = TrainingConfig()
 
 
 class RuleForm(_RuleForm):
@@ -116,31 +118,33 @@ class RunForm(forms.Form):
         label=_("Method"), choices=[("sft", _("Supervised (SFT)")), ("dpo", _("Preferences (DPO)"))]
     )
     rank = forms.TypedChoiceField(
-        label=_("Rank of the adapter"), coerce=int, choices=[(n, str(n)) for n in (4, 8, 16, 32, 64)], initial=16,
-        help_text=_("How much it can learn. 16 suits most."),
+        label=_("Rank of the adapter"), coerce=int, choices=[(n, str(n)) for n in (4, 8, 16, 32, 64)],
+        initial=USUAL.rank, help_text=_("How much it can learn. 16 suits most."),
     )  # fmt: skip
-    epochs = forms.IntegerField(label=_("Times through the data"), min_value=1, max_value=20, initial=2)
+    epochs = forms.IntegerField(label=_("Times through the data"), min_value=1, max_value=20, initial=USUAL.epochs)
     max_steps = forms.IntegerField(
-        label=_("Steps at most"), min_value=0, max_value=1_000_000, initial=0,
+        label=_("Steps at most"), min_value=0, max_value=1_000_000, initial=USUAL.max_steps,
         help_text=_("The budget. 0: as many as the data needs."),
     )  # fmt: skip
-    batch = forms.IntegerField(label=_("Examples at once"), min_value=1, max_value=256, initial=4)
-    learning_rate = forms.FloatField(label=_("Learning rate"), min_value=1e-7, max_value=0.1, initial=2e-4)
+    batch = forms.IntegerField(label=_("Examples at once"), min_value=1, max_value=256, initial=USUAL.batch)
+    learning_rate = forms.FloatField(
+        label=_("Learning rate"), min_value=1e-7, max_value=0.1, initial=USUAL.learning_rate
+    )
     max_tokens = forms.IntegerField(
-        label=_("Tokens of an example at most"), min_value=64, max_value=32768, initial=1024
+        label=_("Tokens of an example at most"), min_value=64, max_value=32768, initial=USUAL.max_tokens
     )
 
     lessons = forms.FloatField(
-        label=_("Generated lessons for each example"), min_value=0, max_value=10, initial=0.5,
+        label=_("Generated lessons for each example"), min_value=0, max_value=10, initial=USUAL.lessons,
         help_text=_("About invented companies. They keep the model able to copy, to cite and to say it does not know."),
     )  # fmt: skip
     unanswered = forms.FloatField(
-        label=_("Share of examples also shown without their passages"), min_value=0, max_value=1, initial=0.12,
-        help_text=_("The right answer is then not to know. Agents hardly ever write that."),
+        label=_("Share of examples also shown without their passages"), min_value=0, max_value=1,
+        initial=USUAL.unanswered, help_text=_("The right answer is then not to know. Agents hardly ever write that."),
     )  # fmt: skip
     quotations = forms.FloatField(
-        label=_("Questions made of the passages, for each example"), min_value=0, max_value=10, initial=0.5,
-        help_text=_("About sentences of your documents. The right answer quotes them, or is not to know."),
+        label=_("Questions made of the passages, for each example"), min_value=0, max_value=10,
+        initial=USUAL.quotations, help_text=_("About sentences of your documents. The right answer quotes them, or is not to know."),
     )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
@@ -153,11 +157,7 @@ class RunForm(forms.Form):
         return said
 
     def config(self) -> dict[str, Any]:
-        names = (
-            "method", "rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons", "unanswered",
-            "quotations",
-        )  # fmt: skip
-        return {name: self.cleaned_data[name] for name in names}
+        return {name: value for name, value in self.cleaned_data.items() if name not in ("dataset", "base_model")}
 
 
 class CanaryForm(forms.Form):
