@@ -144,7 +144,8 @@ class RunForm(forms.Form):
     )  # fmt: skip
     quotations = forms.FloatField(
         label=_("Questions made of the passages, for each example"), min_value=0, max_value=10,
-        initial=USUAL.quotations, help_text=_("About sentences of your documents. The right answer quotes them, or is not to know."),
+        initial=USUAL.quotations,
+        help_text=_("About sentences of your documents. The right answer quotes them, or is not to know."),
     )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
