@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 from finetune import stopwords
 from finetune.records import ContextPassage, GenerationRequest, Turn
@@ -162,7 +162,7 @@ class Reading:
 
     def _made(
         self,
-        kind: str,
+        kind: Literal["found", "unknown"],
         language: Language,
         question: str,
         page: Sequence[ContextPassage],
@@ -182,7 +182,7 @@ class Reading:
             language="en" if language == "en" else "zh-hans",
             company=self._company,
         )
-        return StarterExample("unknown" if kind == "unknown" else "found", language, request, answer, (), facts)
+        return StarterExample(kind, language, request, answer, (), facts)
 
 
 @lru_cache(maxsize=4096)

@@ -23,6 +23,8 @@ ECHOES_LATER: Final = 0.02
 PLAIN_TEXT: Final = 0.08
 """Share of the lessons on documents that are a passage by itself: how the language goes on."""
 EARLIER_TURNS: Final = 0.15
+PAGES_TRIED: Final = 10
+"""Most pages hold a sentence that can be asked for clearly; where everything is said twice none does."""
 LONGEST_ECHO: Final = 200
 USER, ASSISTANT, END = "<|im_start|>user\n", "<|im_start|>assistant\n", "<|im_end|>\n"
 
@@ -106,22 +108,18 @@ def page(course: Course, chance: random.Random, *, passages: int, questions: int
 def reading(course: Course, read: Reading, number: int, progress: float) -> list[Piece] | StarterExample:
     """Lesson `number` on documents: a passage by itself, several questions on a few of them, or one as it is served."""
     chance = random.Random(f"{course.seed} reading {number}")
-    if chance.random() < PLAIN_TEXT:
-        (passage,) = read.page(chance, most=1)
-        return [(f"{passage.title}\n{passage.text}\n", 1.0)]
     pages = progress < course.pages_until
-    while True:  # some pages hold no sentence that can be asked for clearly; most do
+    for _ in range(0 if chance.random() < PLAIN_TEXT else PAGES_TRIED):
         shown = read.page(chance)
         asked = (read.example(chance, shown) for _ in range(chance.randint(4, 10) if pages else 2))
         made = [one for one in asked if one is not None]
+        if made and not pages:
+            return _with_turns(made, chance)
         if made:
-            break
-    if not pages:
-        return _with_turns(made, chance)
-    pieces = [_shown(shown)]
-    for place, one in enumerate(made):
-        pieces += _asked(one, opens=place > 0)
-    return pieces
+            questions = (_asked(one, opens=place > 0) for place, one in enumerate(made))
+            return [_shown(shown), *(piece for pieces in questions for piece in pieces)]
+    (passage,) = read.page(chance, most=1)
+    return [(f"{passage.title}\n{passage.text}\n", 1.0)]
 
 
 def _with_turns(made: list[StarterExample], chance: random.Random) -> StarterExample:

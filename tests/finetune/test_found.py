@@ -129,6 +129,13 @@ def test_lessons_on_documents_are_pages_first_and_later_as_they_are_served(engli
     assert all(one.request.turns[-1].text == one.request.question for one in late)
 
 
+def test_where_no_sentence_can_be_told_from_another_the_lesson_is_the_text_itself() -> None:
+    rooms = " ".join(f"Room {number} costs {number}0 euros a night with a breakfast for two." for number in (2, 3))
+    alike = Reading([ContextPassage(0, "Rooms", "", rooms)])
+    course = Course.going_on(seed=1)
+    assert all(reading(course, alike, number, 0.9) == [(f"Rooms\n{rooms}\n", 1.0)] for number in range(10))
+
+
 def test_text_without_a_sentence_that_can_be_asked_for_teaches_nothing() -> None:
     assert not Reading.of_texts(["", "# Heading", "x = 1\n" * 80])
 
