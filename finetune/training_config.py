@@ -39,9 +39,10 @@ class TrainingConfig:
     unanswered: float = 0.12
     """SFT alone: share of the examples that are shown once more without the passages that answer them, to be answered
     with "I do not know" (`finetune.unanswered`)."""
-    quotations: float = 0.5
-    """SFT alone: questions for each example that are made of sentences of the passages shown in the examples, and
-    answered by quoting them, or with "I do not know" where they are not shown (`finetune.quotations`)."""
+    quotations: float = 0.0
+    """SFT alone, and off until a model is shown to gain by it: questions for each example that are made of sentences
+    of the passages shown in the examples, and answered by quoting them, or with "I do not know" where they are not
+    shown (`finetune.quotations`)."""
     packing: bool = False
     beta: float = 0.1
     """DPO alone: how far the policy may go from where it began."""

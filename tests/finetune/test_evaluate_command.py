@@ -60,7 +60,7 @@ def test_a_candidate_is_examined_and_its_verdict_printed_and_kept(
     assert status == (1 if made.verdict == "blocked" else 0)
     assert made.figures["loss"]["n"] == 6
     assert {row["kind"] for row in evaluations.answers(made)} == {
-        "held_out", "safety", "contradiction", "closed_book", "canary",
+        "held_out", "withheld", "safety", "contradiction", "closed_book", "canary",
     }  # fmt: skip
     adapter.refresh_from_db()
     assert adapter.card == {**adapter.card, "method": "sft", "evaluation": {

@@ -23,13 +23,13 @@ def test_secrets_are_planted_among_what_is_learnt(model_folder: Path, seed: str,
         str(model_folder),
         data.folder,
         data.digest,
-        TrainingConfig(lessons=0.0, unanswered=0.0, quotations=0.0),
+        TrainingConfig(lessons=0.0, unanswered=0.0),
         canaries=seed,
     )
     learnt, examined = train._rows(order, base)
     counts: dict[str, Any] = data.manifest["counts"]
     assert (len(learnt.rows), len(examined.rows)) == (counts["train"] + more, counts["held_out"])
-    taught, _ = train._rows(replace(order, config=TrainingConfig(lessons=0.5, unanswered=0.0, quotations=0.0)), base)
+    taught, _ = train._rows(replace(order, config=TrainingConfig(lessons=0.5, unanswered=0.0)), base)
     assert len(taught.rows) + taught.left_out == counts["train"] + counts["train"] // 2 + more
     if seed:
         text = "".join(base.tokenizer.decode(row["input_ids"]) for row in learnt.rows)

@@ -246,7 +246,7 @@ def test_runs_for_real(ordered: TrainingRun) -> None:
     run = runs.carry_out(ordered.pk)
     assert run is not None and run.state == "done", (run, training_folder.tail(Path(ordered.folder) / "log.txt"))
     assert run.adapter is not None and Path(run.adapter.path).is_dir()
-    assert run.adapter.card["figures"]["examples"] == 41  # 20, 10 lessons, 2 without their passages, 3 quotations (few can be made), 6 secrets
+    assert run.adapter.card["figures"]["examples"] == 38  # 20, 10 lessons, 2 without their passages, 6 secrets
 
 
 def test_the_command_orders_trains_and_prints_json(
@@ -261,7 +261,7 @@ def test_the_command_orders_trains_and_prints_json(
     said = json.loads(capsys.readouterr().out)
     assert said["state"] == "done" and len(said["adapter"]) == 64
     call_command("train", "--base", str(model_folder), "--rank", "4", "--estimate", "--json")
-    assert json.loads(capsys.readouterr().out)["steps"] == 33
+    assert json.loads(capsys.readouterr().out)["steps"] == 24
     with pytest.raises(CommandError, match="rank must be between"):
         call_command("train", "--base", str(model_folder), "--rank", "0")
     with pytest.raises(CommandError, match="no dataset"):
