@@ -174,7 +174,7 @@ def test_the_command_trains_measures_and_prints_json_alone(
     (notes / "a.md").write_text("# Returns\n\nWorn shoes can be sent back within thirty days.\n" * 20)
     call_command(
         "pretrain", str(tmp_path / "model"), "--tokens", "1024", "--hidden", "64", "--layers", "1", "--length", "256",
-        "--batch", "2", "--tests", "2", "--documents", str(notes), "--json",
+        "--batch", "2", "--tests", "2", "--documents", str(notes), "--learning-rate", "1e-3", "--json",
     )  # fmt: skip
     report = json.loads(capsys.readouterr().out)
     assert report["parameters"] > 0
@@ -189,6 +189,8 @@ def test_the_command_trains_measures_and_prints_json_alone(
         (("--hidden", "100"), "multiple of 64"),
         (("--base", "nowhere"), "no folder"),
         (("--layers", "-1"), "at least 1"),
+        (("--learning-rate", "0"), "above 0"),
+        (("--learning-rate", "nan"), "above 0"),
     ],
 )
 def test_senseless_sizes_are_refused_with_advice(tmp_path: Path, option: tuple[str, str], says: str) -> None:

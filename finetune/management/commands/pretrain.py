@@ -37,6 +37,12 @@ class Command(BaseCommand):
             "--length", type=int, default=768, help="tokens of a row; with --base it learns to read as many"
         )
         parser.add_argument("--batch", type=int, default=8)
+        parser.add_argument(
+            "--learning-rate",
+            type=float,
+            default=1.5e-3,
+            help="lower for a short course, which else takes what it knew",
+        )
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--tests", type=int, default=200, help="conversations to measure the model on")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -53,6 +59,8 @@ class Command(BaseCommand):
             raise CommandError("--hidden must be a multiple of 64.")
         if options["length"] < 256:
             raise CommandError("--length must be at least 256, or no conversation fits.")
+        if not 0 < options["learning_rate"] <= 0.1:
+            raise CommandError("--learning-rate must be above 0 and at most 0.1.")
         if options["vocabulary"] and options["vocabulary"] not in _VOCABULARIES:
             raise CommandError("--vocabulary must be between 512 and 100000.")
         if options["base"] and not Path(options["base"]).is_dir():
@@ -81,6 +89,7 @@ class Command(BaseCommand):
             hidden=options["hidden"],
             layers=options["layers"],
             heads=options["hidden"] // 64,
+            learning_rate=options["learning_rate"],
             seed=options["seed"],
         )
         work = settings.DATA_DIR / "pretraining" / out.name
