@@ -145,11 +145,15 @@ def test_an_example_is_rendered_exactly_as_it_will_be_served(tokenizer: Any) -> 
 
 
 def test_a_model_that_goes_on_gets_other_lessons_and_hardly_any_drills() -> None:
-    going_on = [lessons.lesson(lessons.Course.going_on(seed=1), number, 0.0) for number in range(100)]
+    course = lessons.Course.going_on(seed=1)
+    assert isinstance(
+        lessons.lesson(course, 1, 0.0), lessons.Echo
+    )  # its first hundredth, for tokens that are new to it
+    going_on = [lessons.lesson(course, number, 0.05) for number in range(100)]
     beginning = [lessons.lesson(lessons.Course(), number, 0.0) for number in range(100)]
     assert all(isinstance(one, lessons.Echo) for one in beginning)
     assert sum(isinstance(one, lessons.Echo) for one in going_on) < 10
-    assert going_on != [lessons.lesson(lessons.Course.going_on(seed=2), number, 0.0) for number in range(100)]
+    assert going_on != [lessons.lesson(lessons.Course.going_on(seed=2), number, 0.05) for number in range(100)]
 
 
 def test_lessons_in_one_row_do_not_see_each_other(tokenizer: Any) -> None:
