@@ -5,7 +5,6 @@ verification and is never taken back: the final text is exactly what was emitted
 customer, and then nothing was.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,12 +16,11 @@ from chatbot.conversations import understanding as understandings
 from chatbot.conversations.dial import Dial, Withheld
 from chatbot.conversations.finding import Found
 from chatbot.conversations.intents import Asker, Chosen, PreparedReplies, choose
-from chatbot.conversations.understanding import Part, Understanding
+from chatbot.conversations.understanding import Understanding
 from chatbot.conversations.verification import Checked, StreamedSentences, check
 from chatbot.conversations.wording import other_words
 from finetune.records import Engine, GenerationRequest, GenerationResult
 from finetune.records import Turn as GenerationTurn
-from finetune.threads import model_threads
 from retrieval.records import Hit, Searcher, Turn
 
 Decision = Literal["answer", "clarify", "abstain", "handoff", "smalltalk", "canned"]
@@ -138,9 +136,6 @@ class Answerer:
         self._fallback = fallback
         self._words_of = words_of
         self._prepared = prepared
-        # Searching computes. More searches at once than cores find nothing sooner, and keep those who only wait for a
-        # sentence of their engine, and in the one process the sockets' loop, from their turn.
-        self._searching = threading.BoundedSemaphore(model_threads())
 
     def answer(
         self,
@@ -161,10 +156,17 @@ class Answerer:
             answer = _canned(chosen, understood)
         else:
             stage("searching")
-            with self._searching:
-                if cancelled():  # while it waited
-                    raise Cancelled
-                found = [self._find(part, understood, context) for part in understood.parts]
+            found = [
+                finding.find(
+                    part,
+                    searcher=self._searcher,
+                    words_of=self._words_of,
+                    history=context.history,
+                    language=understood.language,
+                    collections=context.collections,
+                )
+                for part in understood.parts
+            ]
             searched = time.perf_counter()
             stage("writing")
             answer = self._from_found(found, understood, context, writing, cancelled)
@@ -174,16 +176,6 @@ class Answerer:
             }
         answer.card.setdefault("timings", {})["total_ms"] = round(1000 * (time.perf_counter() - started), 1)
         return answer
-
-    def _find(self, part: Part, understood: Understanding, context: AnswerContext) -> Found:
-        return finding.find(
-            part,
-            searcher=self._searcher,
-            words_of=self._words_of,
-            history=context.history,
-            language=understood.language,
-            collections=context.collections,
-        )
 
     def _fixed(self, understood: Understanding, context: AnswerContext, writing: _Writing) -> Answer:
         """Small talk, a wish for a person, orders to the bot: fixed sentences, nothing is searched."""

@@ -1,13 +1,8 @@
 """From a customer's words to an answer: what is said was found, and nothing else is said."""
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
 import pytest
 
-from chatbot.conversations import answering, language
+from chatbot.conversations import language
 from chatbot.conversations.answering import Answer, AnswerContext, Cancelled
 from retrieval.embedding import get_embedder
 from retrieval.records import Turn
@@ -97,44 +92,6 @@ def test_a_question_in_another_language_is_answered_from_english_pages_and_says_
     answer = ask(real, "Was kostet der Versand nach Deutschland?")
     assert "15 USD" in answer.text
     assert answer.text.startswith(language.say("other_language", "de"))
-
-
-def test_no_more_searches_run_at_once_than_cores_compute(
-    search: ThrowawaySearcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(answering, "model_threads", lambda: 2)
-    answerer = shop.answerer(search)
-    lock, running, most = threading.Lock(), 0, 0
-    find = answering.finding.find
-
-    def watched(*given: Any, **more: Any) -> Any:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        time.sleep(0.02)  # so that the others come meanwhile
-        found = find(*given, **more)
-        with lock:
-            running -= 1
-        return found
-
-    monkeypatch.setattr(answering.finding, "find", watched)
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(answerer.answer, [AnswerContext(question="What does a repair cost?")] * 8))
-    assert all("28 USD" in one.text for one in answers)
-    assert most == 2
-
-
-def test_who_is_no_longer_wanted_leaves_the_line_without_searching(
-    search: ThrowawaySearcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def never(*_given: Any, **_more: Any) -> Any:
-        raise AssertionError("searched for nobody")
-
-    answerer = shop.answerer(search)
-    monkeypatch.setattr(answering.finding, "find", never)
-    with pytest.raises(Cancelled):
-        answerer.answer(AnswerContext(question="What does a repair cost?"), cancelled=lambda: True)
 
 
 @pytest.mark.parametrize(
