@@ -277,8 +277,8 @@ def _tokenizer(work: Path, config: Pretraining, base: str, documents: Sequence[s
 
 
 def _native_bfloat16() -> bool:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return base_model.choose_dtype("", device, cpu_flags=base_model.cpu_flags()) == torch.bfloat16
+    chosen = base_model.choose_dtype("", base_model.choose_device(""), cpu_flags=base_model.cpu_flags())
+    return chosen == torch.bfloat16
 
 
 def _arguments(work: Path, config: Pretraining) -> TrainingArguments:

@@ -1,6 +1,7 @@
 """What a training is asked to do: a frozen record that round-trips to JSON, with the limits it must keep. Pure."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal, cast
 
@@ -98,6 +99,11 @@ def from_json(data: dict[str, Any]) -> TrainingConfig:
     values = {name: value for name, value in data.items() if name != "version"}
     values["targets"] = tuple(str(one) for one in values.get("targets") or ())
     return TrainingConfig(**cast(Any, values))
+
+
+def from_options(options: Mapping[str, Any]) -> TrainingConfig:
+    """What a command was told; its other options are not looked at. Raises TrainingRefused."""
+    return TrainingConfig(**{one.name: options[one.name] for one in fields(TrainingConfig) if one.name in options})
 
 
 def steps(config: TrainingConfig, examples: int) -> int:

@@ -80,7 +80,7 @@ def run(suggestion_id: int) -> None:
     finally:
         _places.leave()
     if claim is not None:
-        _ring_for_the_next()
+        _ring(1)  # who was turned away need not wait for the clock
 
 
 def _make(claim: Claim) -> None:
@@ -112,12 +112,13 @@ def _claim(suggestion_id: int) -> Claim | None:
     return Claim(suggestion, attempt) if taken == 1 else None
 
 
-def _ring_for_the_next() -> None:
-    """A place is free: the draft that has waited longest was turned away while it was not, and need not wait for the
-    clock."""
+def _ring(most: int) -> int:
+    """Ring for the drafts that have been due longest. Returns how many were rung for."""
     due = Suggestion.objects.filter(state=_State.QUEUED, available_at__lte=timezone.now()).order_by("available_at")
-    if (following := due.values_list("pk", flat=True).first()) is not None:
-        queueing.enqueue_suggestion(following)
+    ids = list(due.values_list("pk", flat=True)[:most])
+    for suggestion_id in ids:
+        queueing.enqueue_suggestion(suggestion_id)
+    return len(ids)
 
 
 def _watch(claim: Claim) -> Any:
@@ -268,8 +269,4 @@ def recover() -> int:
         state = _State.QUEUED if again else _State.FAILED
         if held.update(state=state, worker="", lease_until=None, error="" if again else _gave_up()) and not again:
             _tell(expired.pk)
-    due = Suggestion.objects.filter(state=_State.QUEUED, available_at__lte=now).order_by("available_at")
-    ids = list(due.values_list("pk", flat=True)[: AT_ONCE * settings.DRAFT_CONCURRENCY])
-    for suggestion_id in ids:
-        queueing.enqueue_suggestion(suggestion_id)
-    return len(ids)
+    return _ring(AT_ONCE * settings.DRAFT_CONCURRENCY)

@@ -8,17 +8,16 @@ cloze task (Lee et al. 2019), and asked of passages that hold the sentence, or o
 import logging
 import random
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final, Literal
 
 from finetune import stopwords
 from finetune.records import ContextPassage, GenerationRequest, Turn
 from finetune.starter.companies import Language, phrases
 from finetune.starter.examples import StarterExample
-from finetune.support import units
+from finetune.support import Unit, units
 from finetune.terms import alike, coverage, is_cjk, term_set
 
 WORDS: Final = (60, 170)
@@ -51,14 +50,6 @@ _SIMPLE: Final[dict[Language, tuple[str, ...]]] = {
            "what happens with", "I want to know about", "which", "what is", "where", "why", "who", "does it"),
     "zh": ("{}？", "请问{}？", "{}怎么办？", "{}可以吗？", "关于{}", "{}呢？", "我想了解{}", "{}是什么？", "{}怎么样？", "想问一下{}"),
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Place:
-    """A sentence of a passage; `at` is the passage's place among all of them."""
-
-    at: int
-    text: str
 
 
 def passages_of(text: str) -> list[ContextPassage]:
@@ -156,7 +147,8 @@ class Reading:
             text = chance.choice(_quotable(passage.text))
             language = _language(text)
             question = "" if passage.text in shown else _question(text, passage, language, chance)
-            if len(term_set(question)) > 1 and _best(question, page) <= KNOWN:
+            wanted = term_set(question)
+            if len(wanted) > 1 and all(share <= KNOWN for _one, _unit, share in _shares(wanted, page)):
                 return self._made("unknown", language, question, page, chance.choice(phrases(language).unknown), chance)
         return None
 
@@ -276,18 +268,18 @@ def _clear(question: str, text: str, passage: ContextPassage, page: Sequence[Con
     wanted = term_set(question)
     right = coverage(wanted, term_set(f"{passage.title} {text}"))
     others = [
-        coverage(wanted, term_set(f"{one.title} {unit.text}"))
-        for one in page
-        for unit in units(one.text)
+        share
+        for one, unit, share in _shares(wanted, page)
         if not (one.number == passage.number and unit.text.strip() == text) and unit.kind != "heading"
     ]
     return len(wanted) > 1 and right >= 0.6 and right - max(others, default=0.0) >= CLEAR
 
 
-def _best(question: str, page: Sequence[ContextPassage]) -> float:
-    wanted = term_set(question)
-    return max((coverage(wanted, term_set(f"{one.title} {unit.text}")) for one in page for unit in units(one.text)),
-               default=0.0)  # fmt: skip
+def _shares(wanted: frozenset[str], page: Sequence[ContextPassage]) -> Iterator[tuple[ContextPassage, Unit, float]]:
+    """How much of what is wanted each unit of the page holds, with the title it stands under."""
+    for one in page:
+        for unit in units(one.text):
+            yield one, unit, coverage(wanted, term_set(f"{one.title} {unit.text}"))
 
 
 def _cited(text: str, number: int, language: Language) -> str:
@@ -298,5 +290,5 @@ def _cited(text: str, number: int, language: Language) -> str:
 
 def _facts(text: str) -> tuple[str, ...]:
     """What must be copied to the letter: numbers, and names in the middle of the sentence."""
-    names = [word for before, word in pairwise(_LATIN.findall(text)) if word[0].isupper() and before]
+    names = [word for word in _LATIN.findall(text)[1:] if word[0].isupper()]
     return tuple(dict.fromkeys([*_NUMBER.findall(text), *names]))

@@ -30,17 +30,6 @@ class CannotGrow(ValueError):
     """The model cannot be grown so; the message is a sentence."""
 
 
-def _letters() -> dict[int, str]:
-    """How byte-level tokenizers write each byte: as itself where it can be seen, otherwise as a letter of its own."""
-    seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    hidden = [byte for byte in range(256) if byte not in seen]
-    return {byte: chr(byte) for byte in seen} | {byte: chr(256 + place) for place, byte in enumerate(hidden)}
-
-
-_LETTERS: Final = _letters()
-_BYTES: Final = {letter: byte for byte, letter in _LETTERS.items()}
-
-
 def grown(core_json: dict[str, Any], texts: Iterable[str], size: int) -> dict[str, Any]:
     """The parsed tokenizer.json with up to `size` tokens: everyday Chinese first, then the most frequent merges.
 
@@ -116,10 +105,17 @@ class _Book:
 
 
 def _check(core: dict[str, Any]) -> None:
+    from tokenizers.pre_tokenizers import ByteLevel
+
     model: dict[str, Any] = core.get("model") or {}
     plain = not (model.get("continuing_subword_prefix") or model.get("end_of_word_suffix"))
     in_bytes = all("ByteLevel" in _types(core.get(part)) for part in ("pre_tokenizer", "decoder"))
-    if model.get("type", "BPE") != "BPE" or not plain or not in_bytes or not _BYTES.keys() <= model["vocab"].keys():
+    if (
+        model.get("type", "BPE") != "BPE"
+        or not plain
+        or not in_bytes
+        or not set(ByteLevel.alphabet()) <= model["vocab"].keys()
+    ):
         raise CannotGrow("Only a byte-level BPE tokenizer, as Qwen and Llama 3 have, can be given more tokens.")
 
 
@@ -136,18 +132,23 @@ def _pair(merge: str | list[str]) -> Pair:
 
 
 def _written(text: str) -> str:
-    return "".join(_LETTERS[byte] for byte in text.encode())
+    """The letters that stand for the bytes of a text in a byte-level tokenizer."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    return "".join(piece for piece, _place in ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(text))
 
 
 def _words(tokenizer: Any, texts: Iterable[str]) -> Counter[str]:
     """How often each word is seen. Digits are left out: a number is copied, never known by heart."""
-    pieces: Counter[str] = Counter()
+    from tokenizers.decoders import ByteLevel
+
+    read, pieces = ByteLevel(), Counter[str]()
     for text in texts:
         normal = tokenizer.normalizer.normalize_str(text) if tokenizer.normalizer else text
         pieces.update(piece for piece, _place in tokenizer.pre_tokenizer.pre_tokenize_str(normal))
     words: Counter[str] = Counter()
     for piece, count in pieces.items():
-        for word in _WORD.findall(bytes(_BYTES[letter] for letter in piece).decode("utf-8", "replace")):
+        for word in _WORD.findall(read.decode([piece])):
             if not any(letter.isdigit() for letter in word):
                 words[word] += count
     return words

@@ -10,20 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from chatbot.conversations.refusals import Refusal
 from chatbot.training import looping
-from finetune.training_config import TrainingConfig
-
-NAMES = (
-    "rank",
-    "epochs",
-    "max_steps",
-    "batch",
-    "learning_rate",
-    "max_tokens",
-    "lessons",
-    "unanswered",
-    "quotations",
-    "seed",
-)
+from finetune.training_config import TrainingConfig, from_options
 
 
 class Command(BaseCommand):
@@ -63,7 +50,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            config = TrainingConfig(**{name: options[name] for name in NAMES})
+            config = from_options(options)
             base = options["base"] or looping.default_base()
             if not settings.GENERATOR_MODEL:
                 settings.GENERATOR_MODEL = base  # the trial serves what it trains, in this process alone

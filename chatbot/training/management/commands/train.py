@@ -12,10 +12,9 @@ from chatbot.accounts import audit
 from finetune import runs
 from finetune.estimating import estimate
 from finetune.models import Dataset, Example, TrainingRun
-from finetune.training_config import TrainingConfig, TrainingRefused
+from finetune.training_config import TrainingConfig, TrainingRefused, from_options
 
 NAMES = (
-    "method",
     "rank",
     "epochs",
     "max_steps",
@@ -39,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--dataset", default="", metavar="DIGEST", help="first letters are enough; default: newest")
         parser.add_argument("--base", default="", metavar="MODEL", help="folder or hub name; default: GENERATOR_MODEL")
         parser.add_argument("--method", default="sft", choices=["sft", "dpo"])
-        for name in NAMES[1:]:
+        for name in NAMES:
             value = getattr(usual, name)
             parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
         parser.add_argument("--packing", action="store_true", help="several examples in one row (for a GPU)")
@@ -60,9 +59,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name:16} {value}")
 
     def _carry_out(self, options: dict[str, Any]) -> dict[str, Any]:
-        config = TrainingConfig(
-            **{name: options[name] for name in NAMES}, packing=options["packing"], quantized=options["quantized"]
-        )
+        config = from_options(options)
         dataset = _dataset(options["dataset"], config.method)
         base = options["base"] or settings.GENERATOR_MODEL
         if options["estimate"]:
