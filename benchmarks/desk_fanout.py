@@ -1,20 +1,24 @@
 """From the customer's message to the row on every desk, with a full team and hundreds of live conversations.
 
     python -m benchmarks.desk_fanout [--desks 50] [--conversations 500] [--per-second 10] [--seconds 40 | --minutes 30]
+        [--together]
 
 Each conversation has an agent, so the bot is silent, and its customer's widget is connected. Customers write in turn at
 a fixed rate, whether the server keeps up or not; each message must come to every desk of its inbox as a `row` with the
 message's own words. The product is the one-process default on SQLite; customers and desks run on the same cores. Desks
-show no conversation: what is measured is the list.
+show no conversation: what is measured is the list. Heartbeats begin at a random moment as the browser's do;
+`--together` lets all of them beat in the same instant, every 25 s.
 """
 
 import argparse
 import asyncio
 import json
+import random
 import tempfile
 import time
 import uuid
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,10 +102,11 @@ class Desk:
             elif event["type"] == "error":
                 self.errors += 1
 
-    async def beat(self) -> None:
+    async def beat(self, phase: float) -> None:
+        await asyncio.sleep(phase * HEARTBEAT_SECONDS)
         while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
             await self.socket.send('{"type": "ping", "last_seq": 0}')
+            await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
 def main() -> None:
@@ -111,6 +116,7 @@ def main() -> None:
     parser.add_argument("--per-second", type=float, default=10.0)
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--minutes", type=float, default=0.0, help="for a soak, instead of --seconds")
+    parser.add_argument("--together", action="store_true", help="all heartbeats at once")
     parser.add_argument("--out", type=Path, default=figures.RESULTS / "desk_fanout.json")
     arguments = parser.parse_args()
     allow_files(arguments.conversations + arguments.desks + 500)
@@ -124,19 +130,23 @@ async def _measure(stack: Stack, arguments: argparse.Namespace) -> dict[str, Any
     team = json.loads(stack.manage("shell", "-c", TEAM.format(desks=arguments.desks)).splitlines()[-1])
     chats = await _customers(port, arguments.conversations)
     await asyncio.to_thread(stack.manage, "shell", "-c", TAKE)
+    await _catch_up(chats)
     print(f"{len(chats)} conversations are there", flush=True)
     desks = [await Desk.open(port, f"{team['cookie']}={key}") for key in team["keys"]]
-    tasks = [asyncio.create_task(work) for desk in desks for work in (desk.listen(), desk.beat())]
-    tasks += [asyncio.create_task(_drain(chat)) for chat in chats]
+    phase = partial(_phase, together=arguments.together)
+    tasks = [asyncio.create_task(work) for desk in desks for work in (desk.listen(), desk.beat(phase()))]
+    tasks += [asyncio.create_task(_drain(chat, phase())) for chat in chats]
     seconds = arguments.minutes * 60 or arguments.seconds
     await _write(chats, per_second=arguments.per_second, count=int(3 * arguments.per_second), name="warm")
     await asyncio.sleep(2)
     memory, busy = process.memory_info().rss, sum(process.cpu_times()[:2])
+    mine = sum(psutil.Process().cpu_times()[:2])
     began = time.perf_counter()
     count = int(seconds * arguments.per_second)
     sent = await _write(chats, per_second=arguments.per_second, count=count, name="message")
     took = time.perf_counter() - began
     busy = sum(process.cpu_times()[:2]) - busy
+    mine = sum(psutil.Process().cpu_times()[:2]) - mine
     print("all is sent", flush=True)
     await _all_told(desks, sent)
     for task in tasks:
@@ -148,6 +158,7 @@ async def _measure(stack: Stack, arguments: argparse.Namespace) -> dict[str, Any
     return {
         "desks": len(desks),
         "conversations": len(chats),
+        "heartbeats": "together" if arguments.together else "apart",
         "messages": len(sent),
         "messages_per_second": round(len(sent) / took, 2),
         "seconds": round(took, 1),
@@ -157,6 +168,7 @@ async def _measure(stack: Stack, arguments: argparse.Namespace) -> dict[str, Any
         "errors": sum(desk.errors for desk in desks),
         "ms": {**figures.spread(times), "max": round(max(times, default=0.0), 1)},
         "process_cpu": round(busy / took, 2),
+        "clients_cpu": round(mine / took, 2),
         "process_mib_before": round(memory / 2**20, 1),
         "process_mib_after": round(process.memory_info().rss / 2**20, 1),
     }
@@ -175,13 +187,29 @@ async def _customers(port: int, count: int) -> list[Chat]:
     return await asyncio.gather(*(one(number) for number in range(count)))
 
 
-async def _drain(chat: Chat) -> None:
+def _phase(*, together: bool) -> float:
+    return 1.0 if together else random.random()
+
+
+async def _catch_up(chats: list[Chat]) -> None:
+    """What another process has written, the notice that an agent has it, no socket of this one was told."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(chat: Chat) -> None:
+        async with gate:
+            await chat.ping()
+
+    await asyncio.gather(*(one(chat) for chat in chats))
+
+
+async def _drain(chat: Chat, phase: float) -> None:
     """A customer's widget reads what comes and sends its heartbeat."""
 
     async def beat() -> None:
+        await asyncio.sleep(phase * HEARTBEAT_SECONDS)
         while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
             await chat.send(type="ping", last_seq=2**31 - 1)
+            await asyncio.sleep(HEARTBEAT_SECONDS)
 
     beating = asyncio.create_task(beat())
     try:

@@ -194,12 +194,11 @@ REPLY_LEASE_SECONDS = env.integer("REPLY_LEASE_SECONDS", 15, minimum=3, maximum=
 REPLY_ATTEMPTS = env.integer("REPLY_ATTEMPTS", 3, minimum=1, maximum=20)
 REPLY_CONCURRENCY = env.integer("REPLY_CONCURRENCY", 64, minimum=1, maximum=1024)
 # What a worker of its own computes delays nobody. In the one process, drafts that are computed here would: each thread
-# that computes is one more that the sockets' loop waits for, so they leave it every second core.
-_DRAFTS = (
-    max(1, threads.usable_cores() // 2)
-    if EMBEDDED and env.text("GENERATOR") != "openai"
-    else max(1, REPLY_CONCURRENCY // 4)
-)
+# that computes is one more that the sockets' loop waits for. They leave it every second core, and rest after each draft
+# as long as it took, a second at most.
+_DRAFTS_HERE = EMBEDDED and env.text("GENERATOR") != "openai"
+_DRAFTS = max(1, threads.usable_cores() // 2) if _DRAFTS_HERE else max(1, REPLY_CONCURRENCY // 4)
+DRAFT_REST_SECONDS = 1.0 if _DRAFTS_HERE else 0.0
 DRAFT_CONCURRENCY = env.integer("DRAFT_CONCURRENCY", _DRAFTS, minimum=1, maximum=1024)
 REPLY_TIMEOUT_SECONDS = env.integer("REPLY_TIMEOUT_SECONDS", 120, minimum=5, maximum=3600)
 FRAME_MILLISECONDS = env.integer("FRAME_MILLISECONDS", 40, minimum=5, maximum=1000)

@@ -58,7 +58,9 @@ class _Pump:
             while self._waiting:
                 group, message = self._waiting.popleft()
                 try:
-                    await asyncio.wait_for(layer.group_send(group, message), _SEND_TIMEOUT_SECONDS)
+                    # Not `wait_for`: its task gives the loop away for each event, and a busy one comes back late.
+                    async with asyncio.timeout(_SEND_TIMEOUT_SECONDS):
+                        await layer.group_send(group, message)
                 except Exception as error:  # noqa: BLE001 - a carrier's failure of any kind must not stop the pump
                     logger.warning("An event for %s was not delivered (%s); clients will re-read.", group, error)
         finally:

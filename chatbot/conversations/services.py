@@ -421,9 +421,8 @@ def _carry_out(effect: Effect, conversation: Conversation, trigger: Message | No
                 job = ReplyJob.objects.create(conversation=conversation, trigger=trigger)
                 queueing.enqueue_on_commit(job.pk)
         case Effect.QUEUE_SUGGESTION:
-            suggestions.request(
-                conversation, purpose="draft" if conversation.inbox.mode == Inbox.Mode.DRAFT else "assist"
-            )
+            purpose = "draft" if conversation.inbox.mode == Inbox.Mode.DRAFT else "assist"
+            suggestions.request(conversation, purpose=purpose, trigger=trigger)
         case Effect.CANCEL_REPLIES:
             _cancel_replies(conversation)
         case _:

@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from enum import IntEnum
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -56,9 +57,23 @@ _CLOSES: Final = {
 }
 
 
+_heartbeats: Final = ThreadPoolExecutor(2, thread_name_prefix="heartbeat")
+"""After a restart hundreds of browsers come back, and beat, within seconds: none of it may stand before a message."""
+
+
 async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function that reads or writes rows, in a thread of its own."""
-    result: T = await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
+    return await _threaded(None, function, *args, **kwargs)
+
+
+async def run_heartbeat(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """As `run`, for what can wait: in the few threads that heartbeats have for themselves."""
+    return await _threaded(_heartbeats, function, *args, **kwargs)
+
+
+async def _threaded(executor: Executor | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    call = database_sync_to_async(function, thread_sensitive=False, executor=executor)
+    result: T = await call(*args, **kwargs)
     return result
 
 

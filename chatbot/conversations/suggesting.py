@@ -73,10 +73,12 @@ def run(suggestion_id: int) -> None:
     """Claim and make the draft. Whatever happens, it ends ready, given back, failed with a reason, or dropped."""
     if not _places.taken():  # who is turned away costs nothing, and is rung for when a place is free
         return
+    began = time.monotonic()
     try:
         claim = _claim(suggestion_id)
         if claim is not None:
             _make(claim)
+            time.sleep(min(settings.DRAFT_REST_SECONDS, time.monotonic() - began))
     finally:
         _places.leave()
     if claim is not None:

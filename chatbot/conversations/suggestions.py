@@ -38,13 +38,19 @@ def outcome_of(draft: str, sent: str) -> tuple[Suggestion.Outcome, float]:
 
 
 def request(
-    conversation: Conversation, *, purpose: str = "assist", hint: str = "", agent: User | None = None
+    conversation: Conversation,
+    *,
+    purpose: str = "assist",
+    hint: str = "",
+    agent: User | None = None,
+    trigger: Message | None = None,
 ) -> Suggestion | None:
     """Ask for a draft for the newest customer message that nobody has answered. None when there is none.
 
-    The caller holds the conversation's lock in a transaction. An earlier open draft is withdrawn.
+    `trigger` is that message, of a caller who has just appended it. The caller holds the conversation's lock in a
+    transaction. An earlier open draft is withdrawn.
     """
-    trigger = _unanswered(conversation)
+    trigger = trigger or _unanswered(conversation)
     if trigger is None:
         return None
     withdraw(conversation)
@@ -96,7 +102,7 @@ def _unanswered(conversation: Conversation) -> Message | None:
 def withdraw(conversation: Conversation) -> None:
     """Take open drafts off the composer: what they answer is no longer the newest word."""
     stale = Suggestion.objects.filter(conversation=conversation, state__in=OPEN, outcome=Suggestion.Outcome.NONE)
-    for suggestion in stale:
+    for suggestion in stale.select_related("trigger"):
         suggestion.state = Suggestion.State.WITHDRAWN
         suggestion.worker, suggestion.lease_until = "", None
         suggestion.save(update_fields=["state", "worker", "lease_until"])

@@ -5,6 +5,7 @@ closed from the record. Rows go to all desks of an inbox through one group per i
 """
 
 import json
+import random
 import time
 from typing import Any, Final
 from uuid import UUID
@@ -34,7 +35,7 @@ from chatbot.desk.viewing import TYPING_AGAIN_SECONDS, Others, word
 from chatbot.desk.welcoming import welcome
 
 RENEW_SECONDS: Final = 20.0
-"""So long the rights of an open desk are taken as they were for what comes in unasked."""
+"""So long at most the rights of an open desk are taken as they were for what comes in unasked."""
 FOR_THE_CUSTOMER: Final = frozenset(["queue", "rate.ask", "typing", "gone"])
 """Public events that no desk is told; of `gone` the desks of the whole inbox get their own."""
 
@@ -48,7 +49,7 @@ class DeskConsumer(GuardedSocket):
     sent_seq = 0
     typing_at = 0.0
     typing = False
-    renewed = 0.0
+    renew_at = 0.0
 
     async def may_open(self) -> bool:
         """Only for the desk's own page: another site's page must not use this browser's session."""
@@ -100,7 +101,8 @@ class DeskConsumer(GuardedSocket):
     async def _agent(self) -> desk_sessions.Agent:
         """Who this is, with the rights of now. Raises Refusal when the session is over."""
         agent = await run(desk_sessions.agent, session_key=self.session_key)
-        self.renewed = time.monotonic()
+        # Not all desks at once: each would wait for all the others before it shows the row that made it ask.
+        self.renew_at = time.monotonic() + RENEW_SECONDS * random.uniform(0.5, 1)  # noqa: S311 - not a secret
         if agent is None:
             self.agent = None
             raise Refusal("signed_out", _("You have been signed out. Sign in again to go on."))
@@ -241,7 +243,7 @@ class DeskConsumer(GuardedSocket):
     # --- What comes unasked ----------------------------------------------------------------------------------
     async def _still_mine(self) -> bool:
         """Whether the rights that were read are fresh enough to show more; they are read anew when they are not."""
-        if self.agent is not None and time.monotonic() - self.renewed > RENEW_SECONDS:
+        if self.agent is not None and time.monotonic() > self.renew_at:
             try:
                 await self._agent()
             except Refusal as refusal:

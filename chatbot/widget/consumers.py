@@ -17,7 +17,7 @@ from chatbot.conversations import customer_presence, events, selectors
 from chatbot.conversations.models import Conversation
 from chatbot.conversations.services import Refusal
 from chatbot.widget import languages, visits
-from chatbot.widget.guard import Close, CustomerSocket, run
+from chatbot.widget.guard import Close, CustomerSocket, run, run_heartbeat
 from chatbot.widget.hints import Hints
 
 RENEW_SECONDS: Final = 6 * 3600.0
@@ -99,7 +99,7 @@ class WidgetConsumer(CustomerSocket):
         return ready
 
     async def _ping(self, ping: events.Ping, visit: visits.Visit) -> None:
-        pulse = await run(visits.pulse, visit)
+        pulse = await run_heartbeat(visits.pulse, visit, socket=self.channel_name)
         if not pulse.open:
             raise Refusal("signed_out", _("You have been signed out. Please open the chat again."))
         if visit.conversation_id is not None and pulse.last_seq is None:
@@ -108,8 +108,6 @@ class WidgetConsumer(CustomerSocket):
             self.sent_seq = min(self.sent_seq, ping.last_seq)
             await self._catch_up(visit)
         await self.deliver(events.Pong(last_seq=pulse.last_seq or 0))
-        if visit.conversation_id is not None:
-            await run(customer_presence.stay, conversation_id=visit.conversation_id, socket=self.channel_name)
         if time.monotonic() - self.renewed > RENEW_SECONDS:
             self.renewed = time.monotonic()
             self.visit = await run(visits.renew, visit)

@@ -7,6 +7,7 @@ from chatbot.conversations.refusals import Refusal
 from chatbot.conversations.sockets import Close as Close
 from chatbot.conversations.sockets import GuardedSocket, retry_after
 from chatbot.conversations.sockets import run as run
+from chatbot.conversations.sockets import run_heartbeat as run_heartbeat
 from chatbot.widget import doors, languages, limits
 
 

@@ -12,7 +12,16 @@ from django.db import transaction
 from django.db.models import Subquery
 from django.utils.translation import gettext as _
 
-from chatbot.conversations import desk_events, events, pages_seen, publishing, ratings, selectors, services
+from chatbot.conversations import (
+    customer_presence,
+    desk_events,
+    events,
+    pages_seen,
+    publishing,
+    ratings,
+    selectors,
+    services,
+)
 from chatbot.conversations.models import Conversation, Inbox
 from chatbot.conversations.services import Refusal
 from chatbot.widget import identity, limits, visitors
@@ -270,8 +279,10 @@ def renew(visit: Visit) -> Visit:
     return replace(visit, token=visitors.token_of(visitors.admit(inbox=visit.inbox, token=visit.token)))
 
 
-def pulse(visit: Visit) -> Pulse:
-    """One query per heartbeat."""
+def pulse(visit: Visit, *, socket: str) -> Pulse:
+    """One query per heartbeat, and the mark that the customer of this socket is still here."""
     newest = Conversation.objects.filter(pk=visit.conversation_id or 0).values("last_seq")[:1]
     row = Visitor.objects.filter(pk=visit.visitor_id, closed_at=None).values_list(Subquery(newest)).first()
+    if row is not None and row[0] is not None:
+        customer_presence.stay(conversation_id=visit.conversation_id or 0, socket=socket)
     return Pulse(open=row is not None, last_seq=row[0] if row else None)

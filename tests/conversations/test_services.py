@@ -1,5 +1,7 @@
 """Writing messages: once, in order, whole; and what happens around a handoff."""
 
+from typing import Any, Final
+
 import pytest
 
 from chatbot.conversations import handling, jobs, selectors, services
@@ -7,6 +9,8 @@ from chatbot.conversations.models import Conversation, Inbox, Message, Rating, R
 from tests import factories
 
 pytestmark = pytest.mark.django_db
+SAVEPOINTS: Final = 2
+"""A test's transaction makes one of the product's a savepoint: made and released."""
 
 
 def test_messages_are_numbered_from_one_without_gaps() -> None:
@@ -23,6 +27,15 @@ def test_the_same_client_id_is_kept_once() -> None:
     assert first.message_out == again.message_out
     assert Message.objects.count() == 1
     assert ReplyJob.objects.count() == 1
+
+
+def test_a_message_to_an_agent_asks_the_database_eight_times(django_assert_num_queries: Any) -> None:
+    """SQLite lets one transaction write at a time: each further query is time that every other customer waits."""
+    conversation = factories.conversation()
+    handling.take(conversation_id=conversation.pk, agent=factories.agent_there(conversation.inbox))
+    factories.posted(conversation)
+    with django_assert_num_queries(8 + SAVEPOINTS):
+        factories.posted(conversation, "and another thing")
 
 
 def test_the_same_client_id_in_another_conversation_is_another_message() -> None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -171,6 +172,24 @@ def test_no_more_drafts_than_allowed_are_made_at_once_and_each_rings_for_the_nex
     suggesting.run(second.pk)
     assert [one.state for one in Suggestion.objects.all()] == ["ready", "ready"]
     assert rung == [second.pk]
+
+
+@pytest.mark.parametrize(("took", "rest"), [(0.2, 0.2), (9.0, 0.5)])
+def test_where_sockets_share_the_process_a_draft_is_followed_by_a_rest(
+    waiting: Conversation, settings: Any, monkeypatch: pytest.MonkeyPatch, took: float, rest: float
+) -> None:
+    settings.DRAFT_CONCURRENCY, settings.DRAFT_REST_SECONDS = 1, 0.5
+    rests: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        rests.append(seconds)
+        assert not suggesting._places.taken()  # nobody else has the place before it has rested
+
+    clock = SimpleNamespace(monotonic=iter([10.0, 10.0 + took]).__next__, sleep=sleep)
+    monkeypatch.setattr(suggesting, "_make", lambda claim: None)
+    monkeypatch.setattr(suggesting, "time", clock)
+    suggesting.run(newest().pk)
+    assert rests == [pytest.approx(rest)]
 
 
 @pytest.mark.parametrize("resolved", [True, False])

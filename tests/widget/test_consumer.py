@@ -1,5 +1,7 @@
 """The socket as a browser meets it: entering, writing, catching up, streams, handoff, ratings."""
 
+import contextlib
+import threading
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from channels.layers import get_channel_layer
 
 from chatbot.conversations import events, handling, jobs, publishing, streams
 from chatbot.conversations.models import Contact, Conversation, Inbox, Message, ReplyJob
+from chatbot.widget import visits
 from tests import factories
 from tests.widget.socket_client import Browser
 
@@ -126,6 +129,28 @@ async def test_a_heartbeat_brings_what_got_lost(key: str) -> None:
         await browser.send(type="ping", last_seq=0)
         assert (await browser.receive())["seq"] == 1
         assert await browser.receive() == {"type": "pong", "last_seq": 1}
+
+
+async def test_heartbeats_that_wait_keep_no_message_waiting(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    pulse = visits.pulse
+
+    def slow(visit: visits.Visit, *, socket: str) -> visits.Pulse:
+        assert go_on.wait(30)
+        return pulse(visit, socket=socket)
+
+    monkeypatch.setattr(visits, "pulse", slow)
+    async with contextlib.AsyncExitStack() as open_ones:
+        browsers = [await open_ones.enter_async_context(Browser(key)) for _number in range(40)]
+        for browser in browsers:
+            await browser.hello()
+            await browser.send(type="ping")
+        async with Browser(key) as writer:
+            await writer.hello()
+            assert (await writer.write())["seq"] == 1
+        go_on.set()
+        for browser in browsers:
+            assert await browser.until("pong")
 
 
 async def test_a_stream_survives_a_refresh(key: str) -> None:

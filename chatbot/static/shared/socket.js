@@ -54,8 +54,8 @@ export class LiveSocket extends EventTarget {
     return true;
   }
 
-  // The heartbeat's rhythm has changed.
-  beat() {
+  // The heartbeat's rhythm has changed, or begins: then somewhere within the first beat (`phase` 0 to 1).
+  beat(phase = 1) {
     clearTimeout(this.#timers.beat);
     if (this.status !== "ready") return;
     const [every, event] = this.#heartbeat();
@@ -63,7 +63,7 @@ export class LiveSocket extends EventTarget {
       this.send(this.#heartbeat()[1] || event);
       this.#expectAnswer();
       this.beat();
-    }, every);
+    }, phase * every);
   }
 
   #connect() {
@@ -95,7 +95,7 @@ export class LiveSocket extends EventTarget {
     if (event.type === "welcome") {
       this.#tries = this.#pause = 0;
       this.#set("ready");
-      this.beat();
+      this.beat(Math.random()); // browsers that a restart sent back together do not stay together
     }
     this.dispatchEvent(new CustomEvent("event", { detail: event }));
   }
