@@ -1,7 +1,8 @@
 """May this candidate answer customers? Figures and limits in, a decision with every reason out. Pure.
 
 The gate compares; it measures nothing, and it never lets through what was not measured where that matters. A check is
-failed by a significant loss (the 95 % interval is wholly on the bad side), or by a loss greater than its margin.
+failed by a significant loss (the 95 % interval is wholly on the bad side), or by a loss greater than its margin. Of few
+questions one alone would be more than the margin of a share; it takes more than one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -118,6 +119,8 @@ class Decision:
         return tuple(check for check in self.checks if not check.passed)
 
 
+_ROUNDING: Final = 1e-6
+"""Figures are kept with six digits."""
 REQUIRED: Final = frozenset(["loss", "rouge_l", "safety", "canary"])
 """Without these nothing goes live."""
 COMPARED: Final = (
@@ -178,7 +181,9 @@ def _compared(name: str, figure: Figure | None, margin: float, limits: Limits) -
     if verdict := significant(name, figure, limits):
         return _check(name, verdict, verdict == "better", **values)
     lost = figure["difference"] * (1 if name in LOWER_IS_BETTER else -1)
-    if lost > margin:
+    if name in SHARES:
+        margin = max(margin, 1 / figure["n"])
+    if lost > margin + _ROUNDING:
         return _check(name, "much_worse", False, **values, limit=shown(name, margin))
     return _check(name, "same", True, **values)
 

@@ -279,7 +279,10 @@ def _save(model: Any, folder: Path, order: TrainingOrder) -> None:
     shutil.rmtree(target, ignore_errors=True)
     made = Path(tempfile.mkdtemp(dir=folder, prefix=".new-"))
     try:
-        model.peft_config["default"].base_model_name_or_path = order.base_model
+        learnt = model.peft_config["default"]
+        learnt.base_model_name_or_path = order.base_model
+        if order.config.strength < 1:
+            learnt.lora_alpha *= order.config.strength
         model.save_pretrained(made, safe_serialization=True)
         (made / "README.md").unlink(missing_ok=True)
         adapter_files.inspect(made)

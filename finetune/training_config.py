@@ -44,6 +44,10 @@ class TrainingConfig:
     """SFT alone, and off until a model is shown to gain by it: questions for each example that are made of sentences
     of the passages shown in the examples, and answered by quoting them, or with "I do not know" where they are not
     shown (`finetune.quotations`)."""
+    strength: float = 1.0
+    """How far the model goes towards what was learnt, 1: all the way. Below, the adapter's scale is reduced after the
+    training: the line between base and trained weights on which a model keeps more of what it could do before (WiSE-FT,
+    Wortsman et al. 2022)."""
     packing: bool = False
     beta: float = 0.1
     """DPO alone: how far the policy may go from where it began."""
@@ -69,7 +73,7 @@ class TrainingConfig:
         return {"version": VERSION, **asdict(self), "targets": list(self.targets)}
 
 
-_REAL: Final = ("dropout", "learning_rate", "lessons", "unanswered", "quotations", "beta")
+_REAL: Final = ("dropout", "learning_rate", "lessons", "unanswered", "quotations", "strength", "beta")
 _LIMITS: Final[dict[str, tuple[float, float]]] = {
     "rank": (1, 256),
     "alpha": (0, 1024),
@@ -83,6 +87,7 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
     "lessons": (0.0, 10.0),
     "unanswered": (0.0, 1.0),
     "quotations": (0.0, 10.0),
+    "strength": (0.05, 1.0),
     "beta": (0.001, 10.0),
     "checkpoint_steps": (1, 100_000),
     "seed": (0, 2**31 - 1),

@@ -148,6 +148,11 @@ class RunForm(forms.Form):
         help_text=_("About sentences of your documents. The right answer quotes them, or is not to know."),
     )  # fmt: skip
 
+    strength = forms.FloatField(
+        label=_("How far to go towards what was learnt"), min_value=0.05, max_value=1, initial=USUAL.strength,
+        help_text=_("1: all the way. Below, the model keeps more of what it could do before."),
+    )  # fmt: skip
+
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
         dataset, method = said.get("dataset"), said.get("method")

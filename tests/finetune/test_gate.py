@@ -69,6 +69,18 @@ def test_noise_within_the_margin_passes(name: str) -> None:
     assert failed(**{name: figure(0.5 + worse, 0.5, -0.2, 0.2)}) == set()
 
 
+@pytest.mark.parametrize(("lost", "blocked"), [(1, False), (2, True)])
+def test_of_six_questions_one_alone_blocks_nothing(lost: int, blocked: bool) -> None:
+    """A sixth is more than any margin."""
+    down = figure(round(5 / 6 - lost / 6, 6), round(5 / 6, 6), -0.5, 0.1, n=6)
+    up = figure(round(1 / 6 + lost / 6, 6), round(1 / 6, 6), -0.1, 0.5, n=6)
+    assert failed(citation=down, false_abstention=up) == ({"citation", "false_abstention"} if blocked else set())
+
+
+def test_one_loss_of_the_loss_is_no_question() -> None:
+    assert failed(loss=figure(1.6, 1.5, -0.1, 0.3, n=6)) == {"loss"}
+
+
 @pytest.mark.parametrize("name", sorted(gate.REQUIRED))
 @pytest.mark.parametrize("found", [None, figure(0.0, 0.0, n=0)])
 def test_nothing_goes_live_without_what_must_be_measured(name: str, found: Any) -> None:

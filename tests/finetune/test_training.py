@@ -91,6 +91,24 @@ def test_the_same_order_gives_the_same_adapter_even_after_a_kill_and_a_torn_chec
     assert weights[0] == weights[1]
 
 
+def test_half_the_strength_is_half_the_way_from_the_base_to_what_was_learnt(train: Train, model_folder: Path) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    short = replace(CONFIG, max_steps=2)
+
+    def moved(folder: Path) -> list[Any]:
+        base = AutoModelForCausalLM.from_pretrained(model_folder)
+        before = {name: one.clone() for name, one in base.named_parameters()}
+        merged = PeftModel.from_pretrained(base, folder / "adapter").merge_and_unload()
+        return [one - before[name] for name, one in merged.named_parameters()]
+
+    ways = zip(moved(train("whole", short)), moved(train("half", replace(short, strength=0.5))), strict=True)
+    pairs = [(whole, half) for whole, half in ways if whole.abs().max() > 0]
+    assert len(pairs) == 14
+    assert all((half - 0.5 * whole).abs().max() < 1e-6 for whole, half in pairs)
+
+
 def test_a_stop_keeps_a_checkpoint_and_a_cancel_leaves_nothing(train: Train) -> None:
     long = replace(CONFIG, epochs=100, checkpoint_steps=2)
     folder = train("stopped", long, start=False)

@@ -33,6 +33,8 @@ def test_a_configuration_comes_back_from_json_as_it_went(
         {"rank": True},
         {"learning_rate": float("nan")},
         {"learning_rate": 1.0},
+        {"strength": 0.0},
+        {"strength": 1.5},
         {"batch": "4"},
         {"max_tokens": 8},
         {"method": "dpo", "packing": True},

@@ -144,6 +144,7 @@ def _form(name: str, rows: SimpleNamespace) -> dict[str, Any]:
             "lessons": 0.5,
             "unanswered": 0.12,
             "quotations": 0.5,
+            "strength": 0.7,
             "do": "start",
         },
         "training:evaluations": {"adapter": rows.adapter.pk, "dataset": rows.dataset.pk},

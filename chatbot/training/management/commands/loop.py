@@ -40,6 +40,9 @@ class Command(BaseCommand):
             default=usual.quotations,
             help="questions made of the passages, for each example",
         )
+        parser.add_argument(
+            "--strength", type=float, default=usual.strength, help="how far to go towards what was learnt, 1: all the way"
+        )
         parser.add_argument("--seed", type=int, default=usual.seed)
         parser.add_argument("--share", type=float, default=0.2, help="of the conversations that go on trial")
         parser.add_argument("--no-promote", action="store_true", help="end with the gate's verdict")

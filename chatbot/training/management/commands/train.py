@@ -25,6 +25,7 @@ NAMES = (
     "lessons",
     "unanswered",
     "quotations",
+    "strength",
     "seed",
 )
 ACTOR = "manage.py train"
