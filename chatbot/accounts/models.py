@@ -1,9 +1,13 @@
 """People who work in Parley, what they may do, and the record of what they did. Customers are `Contact`s."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+
+
+_HAN: Final = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")
 
 
 class User(AbstractUser):
@@ -19,6 +23,12 @@ class User(AbstractUser):
     """Last sign of life of an open desk."""
     last_routed_at = models.DateTimeField(null=True, blank=True)
     """When the round gave this agent a conversation last: whose turn is longest ago is next."""
+
+    def get_full_name(self) -> str:
+        """As its language writes it: 王小明, family name first, where both names are in Chinese characters."""
+        if _HAN.fullmatch(self.first_name) and _HAN.fullmatch(self.last_name):
+            return self.last_name + self.first_name
+        return super().get_full_name()
 
     @property
     def shown_name(self) -> str:
