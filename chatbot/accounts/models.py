@@ -6,7 +6,6 @@ from typing import Any, Final
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
-
 _HAN: Final = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")
 
 

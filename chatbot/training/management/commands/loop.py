@@ -41,7 +41,7 @@ class Command(BaseCommand):
             help="questions made of the passages, for each example",
         )
         parser.add_argument(
-            "--strength", type=float, default=usual.strength, help="how far to go towards what was learnt, 1: all the way"
+            "--strength", type=float, default=usual.strength, help="how far towards what was learnt, 1: all the way"
         )
         parser.add_argument("--seed", type=int, default=usual.seed)
         parser.add_argument("--share", type=float, default=0.2, help="of the conversations that go on trial")
