@@ -6,8 +6,9 @@ The database connection is given back while the model writes, so that many answe
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.db import connection, connections
@@ -116,22 +117,34 @@ def _give_connection_back() -> None:
 
 
 def _context(claim: jobs.Claim) -> "AnswerContext":
-    from chatbot.conversations.answering import AnswerContext
-    from chatbot.conversations.intents import Asker
-
-    conversation = claim.conversation
-    inbox = conversation.inbox
-    return AnswerContext(
-        question="\n".join(message.text for message in claim.messages),
-        history=_history(claim),
-        language=inbox.language or conversation.language,
-        company=inbox.company or inbox.title or inbox.name,
-        collections=frozenset(inbox.collections) or None,
+    conversation, inbox = claim.conversation, claim.conversation.inbox
+    return context(
+        conversation,
+        claim.messages,
+        _history(claim),
         abstentions=conversation.abstentions,
         handoff_after=inbox.handoff_after,
         dial=Dial(inbox.auto_confidence, inbox.review_share, claim.messages[-1].pk),
+    )
+
+
+def context(
+    conversation: Conversation, asked: Sequence[Message], history: "tuple[Turn, ...]", **more: Any
+) -> "AnswerContext":
+    """What the answerer is asked for these messages; `more` are fields of AnswerContext that not every answer has."""
+    from chatbot.conversations.answering import AnswerContext
+    from chatbot.conversations.intents import Asker
+
+    inbox = conversation.inbox
+    return AnswerContext(
+        question="\n".join(message.text for message in asked),
+        history=history,
+        language=inbox.language or conversation.language,
+        company=inbox.company or inbox.title or inbox.name,
+        collections=frozenset(inbox.collections) or None,
         asker=Asker(inbox.pk, canned_selectors.values(conversation=conversation)),
         key=trial_key(conversation.pk),
+        **more,
     )
 
 

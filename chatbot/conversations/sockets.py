@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -71,7 +71,9 @@ async def run_heartbeat(function: Callable[P, T], *args: P.args, **kwargs: P.kwa
     return await _threaded(_heartbeats, function, *args, **kwargs)
 
 
-async def _threaded(executor: Executor | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def _threaded(
+    executor: ThreadPoolExecutor | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
     call = database_sync_to_async(function, thread_sensitive=False, executor=executor)
     result: T = await call(*args, **kwargs)
     return result

@@ -16,7 +16,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chatbot.conversations import canned_selectors, leases, queueing, replying, suggestions, wishes
+from chatbot.conversations import leases, queueing, replying, suggestions, wishes
 from chatbot.conversations.models import Conversation, Message, Suggestion
 
 if TYPE_CHECKING:
@@ -136,22 +136,9 @@ def _watch(claim: Claim) -> Any:
 
 # --- What is asked -----------------------------------------------------------------------------------------
 def _context(claim: Claim) -> "AnswerContext":
-    from chatbot.conversations.answering import AnswerContext
-    from chatbot.conversations.intents import Asker
-
     conversation = claim.suggestion.conversation
-    inbox = conversation.inbox
     asked, history = said(conversation, claim.suggestion.trigger)
-    return AnswerContext(
-        question="\n".join(message.text for message in asked),
-        history=history,
-        language=inbox.language or conversation.language,
-        company=inbox.company or inbox.title or inbox.name,
-        collections=frozenset(inbox.collections) or None,
-        asker=Asker(inbox.pk, canned_selectors.values(conversation=conversation)),
-        wish=claim.suggestion.hint,
-        key=replying.trial_key(conversation.pk),
-    )
+    return replying.context(conversation, asked, history, wish=claim.suggestion.hint)
 
 
 def said(conversation: Conversation, trigger: Message) -> "tuple[list[Message], tuple[Turn, ...]]":
