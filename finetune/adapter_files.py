@@ -1,4 +1,4 @@
-"""What an adapter folder may hold, and its name. Reads files only: no torch, no database.
+"""What an adapter folder may hold, its name, and a weaker copy of it. Files only: no torch, no database.
 
 An adapter is `adapter_config.json` + `adapter_model.safetensors`. Anything that could run code when it is loaded
 (pickles in every disguise) is refused, and so is a config that is not a plain LoRA.
@@ -6,6 +6,7 @@ An adapter is `adapter_config.json` + `adapter_model.safetensors`. Anything that
 
 import hashlib
 import json
+import shutil
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,3 +122,13 @@ def _digest(folder: Path) -> str:
                 content.update(block)
         total.update(f"{name}\x00{content.hexdigest()}\n".encode())
     return total.hexdigest()
+
+
+def scale(source: Path, target: Path, factor: float) -> None:
+    """The same weights in a new folder, so much of their way from the base model. Raises AdapterRefused, OSError."""
+    config = _read_config(source / CONFIG)
+    target.mkdir(parents=True)
+    shutil.copyfile(source / WEIGHTS, target / WEIGHTS)
+    scaled = {**config, "lora_alpha": round(float(config.get("lora_alpha") or 0) * factor, 6)}
+    (target / CONFIG).write_text(json.dumps(scaled, indent=2, sort_keys=True), encoding="utf-8")
+    inspect(target)

@@ -6,8 +6,10 @@ training process notices and keeps a checkpoint, another worker claims the row a
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable
@@ -22,7 +24,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from finetune import adapters, canaries, dataset_rows, training_folder, workers
+from finetune import adapter_files, adapters, canaries, dataset_rows, training_folder, workers
 from finetune.adapter_files import AdapterRefused
 from finetune.dataset_rows import DatasetRefused
 from finetune.models import Adapter, Dataset, Example, TrainingRun
@@ -123,7 +125,9 @@ def carry_out(run_id: int, *, spawn: Callable[[Path], subprocess.Popen[bytes]] |
     folder = Path(run.folder)
     try:
         _prepare(run, folder)
-        result = training_folder.read_result(folder) or _attend(run, folder, spawn or _spawn)
+        result = (
+            training_folder.read_result(folder) or _of_another(run, folder) or _attend(run, folder, spawn or _spawn)
+        )
     except (TrainingRefused, DatasetRefused) as refused:
         result = TrainingResult("failed", str(refused))
     except OSError as error:
@@ -183,6 +187,31 @@ def _prepare(run: TrainingRun, folder: Path) -> None:
             canaries=canaries.own_seed(),
         ),
     )
+
+
+def _of_another(run: TrainingRun, folder: Path) -> TrainingResult | None:
+    """The weights of a run that differs in nothing but its strength: trained again they would come out the same."""
+    strength = run.config.get("strength", 1.0)
+    alike = TrainingRun.objects.filter(dataset=run.dataset, base_model=run.base_model, method=run.method)
+    done = alike.filter(state=_State.DONE, adapter__tainted="").select_related("adapter").order_by("pk")
+    for other in done:
+        theirs = other.config.get("strength", 1.0)
+        differs = {**other.config, "strength": strength} != {**run.config, "strength": strength}
+        if differs or other.adapter is None:
+            continue
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as made:
+            scaled = Path(made) / "adapter"
+            try:
+                adapter_files.scale(Path(other.adapter.path), scaled, strength / theirs)
+            except AdapterRefused as refused:
+                logger.warning("Run %s is trained anew, because the adapter of run %s: %s", run.pk, other.pk, refused)
+                continue
+            shutil.rmtree(folder / "adapter", ignore_errors=True)
+            scaled.rename(folder / "adapter")
+        said = f"Nothing was trained: run {other.pk} differs in its strength alone, and these are its weights.\n"
+        (folder / "log.txt").write_text(said, encoding="utf-8")
+        return TrainingResult("done", "The adapter is trained.", dict(other.adapter.card.get("figures") or {}))
+    return None
 
 
 def _spawn(folder: Path) -> subprocess.Popen[bytes]:

@@ -7,7 +7,8 @@ is begun again with the same command.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -32,10 +33,15 @@ class LoopRefused(RuntimeError):
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the circle is run with. `share` of the conversations go on trial."""
+    """What the circle is run with. `share` of the conversations go on trial.
+
+    `strengths` are tried in their order until the gate lets one through; all are of one training. Each is one more
+    chance for luck, so they are few.
+    """
 
     base_model: str
     config: TrainingConfig = field(default_factory=TrainingConfig)
+    strengths: tuple[float, ...] = (1.0,)
     name: str = "Loop"
     share: float = 0.2
     promote: bool = True
@@ -54,26 +60,29 @@ def run(wishes: Wishes, *, tell: Tell = lambda _sentence: None) -> dict[str, Any
         try:
             return work()
         finally:
-            seconds[name] = round(time.monotonic() - start, 1)
+            seconds[name] = round(seconds.get(name, 0.0) + time.monotonic() - start, 1)
 
     harvested = timed("harvest", lambda: harvesting.harvest(by=BY).as_json())
     approved = timed("approve", approve)
     dataset = timed("freeze", lambda: datasets.freeze(name=wishes.name, by=BY))
-    training, adapter = timed("train", lambda: train(dataset, wishes))
-    evaluation = timed("evaluate", lambda: evaluate(adapter, dataset))
+    tried: list[dict[str, Any]] = []
+    for strength in wishes.strengths:
+        config = replace(wishes.config, strength=strength)
+        training, adapter = timed("train", partial(train, dataset, wishes.base_model, config))
+        evaluation = timed("evaluate", partial(evaluate, adapter, dataset))
+        tried.append({"strength": strength, "adapter": adapter.digest, **verdict(evaluation)})
+        if evaluation.verdict == Evaluation.Verdict.PASSED:
+            break
     report: dict[str, Any] = {
         "harvest": harvested,
         "approved": approved,
         "dataset": {"digest": dataset.digest, **dataset.manifest["counts"], **dataset.manifest["leak_report"]},
         "training": {"run": training.pk, "adapter": adapter.digest, **adapter.card["figures"]},
+        "tried": tried,
         "before": sides(evaluation, "current"),
         "after": sides(evaluation, "candidate"),
         "differences": differences(evaluation),
-        "gate": {
-            "verdict": evaluation.verdict,
-            "failed": [one["text"] for one in evaluation.reasons if not one["passed"]],
-            "checks": len(evaluation.reasons),
-        },
+        "gate": {**verdict(evaluation), "checks": len(evaluation.reasons)},
         "canary": None,
         "promoted": False,
     }
@@ -93,9 +102,9 @@ def approve() -> int:
     return len(reviewing.approve(examples=plain, by=BY)) if plain else 0
 
 
-def train(dataset: Dataset, wishes: Wishes) -> tuple[TrainingRun, Adapter]:
+def train(dataset: Dataset, base_model: str, config: TrainingConfig) -> tuple[TrainingRun, Adapter]:
     """Here, in this process's time. Raises LoopRefused with the run's verdict."""
-    run = runs.order(dataset=dataset, base_model=wishes.base_model, config=wishes.config, by=BY)
+    run = runs.order(dataset=dataset, base_model=base_model, config=config, by=BY)
     runs.carry_out(run.pk)
     run = _ended(run)
     if run.adapter is None:
@@ -127,6 +136,11 @@ def evaluate(adapter: Adapter, dataset: Dataset) -> Evaluation:
     if made.state != Evaluation.State.DONE:
         raise LoopRefused(made.error or "The evaluation failed.")
     return made
+
+
+def verdict(evaluation: Evaluation) -> dict[str, Any]:
+    failed = [one["text"] for one in evaluation.reasons if not one["passed"]]
+    return {"verdict": evaluation.verdict, "failed": failed}
 
 
 def sides(evaluation: Evaluation, side: str) -> dict[str, Any]:

@@ -4,9 +4,11 @@ The training process is a fake one here (a shell script that writes what the rea
 test_training.py, and both together in test_runs_for_real below.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from finetune import runs, training_folder, workers
+from finetune import adapter_files, runs, training_folder, workers
 from finetune.estimating import estimate
 from finetune.models import Adapter, Dataset, TrainingRun
 from finetune.training_config import TrainingConfig, TrainingRefused
@@ -71,6 +73,51 @@ def test_a_run_ends_with_an_adapter_that_knows_where_it_comes_from(ordered: Trai
     assert runs.carry_out(ordered.pk, spawn=ends(adapter_a)) is None
     again = runs.order(dataset=run.dataset, base_model=run.base_model, config=CONFIG, by="bob")
     assert again.pk == run.pk  # nothing new would come of it
+
+
+def test_a_run_that_differs_in_its_strength_alone_takes_the_weights_that_are_there(
+    ordered: TrainingRun, data: Dataset, model_folder: Path, adapter_a: Path
+) -> None:
+    done = runs.carry_out(ordered.pk, spawn=ends(adapter_a))
+    assert done is not None and done.adapter is not None
+
+    def never(folder: Path) -> subprocess.Popen[bytes]:
+        raise AssertionError("there is nothing to train")
+
+    def at(strength: float, spawn: Spawn = never, **changes: Any) -> TrainingRun:
+        config = replace(CONFIG, strength=strength, **changes)
+        run = runs.order(dataset=data, base_model=str(model_folder), config=config, by="ann")
+        made = runs.carry_out(run.pk, spawn=spawn)
+        assert made is not None
+        return made
+
+    def alpha(run: TrainingRun) -> float:
+        assert run.state == "done" and run.adapter is not None, run.verdict
+        folder = Path(run.adapter.path)
+        assert (folder / adapter_files.WEIGHTS).read_bytes() == (adapter_a / adapter_files.WEIGHTS).read_bytes()
+        return float(json.loads((folder / adapter_files.CONFIG).read_text())["lora_alpha"])
+
+    half = at(0.5)
+    assert alpha(half) == pytest.approx(alpha(done) / 2)
+    assert half.adapter is not None and half.adapter.pk != done.adapter.pk
+    assert (half.adapter.card["run"], half.adapter.card["figures"]) == (half.pk, {"steps": 4})
+    assert f"run {done.pk}" in (Path(half.folder) / "log.txt").read_text()
+    done.adapter.tainted = "erased"
+    done.adapter.save()
+    assert alpha(at(0.25)) == pytest.approx(alpha(done) / 4)  # of the half one, which is not tainted here
+    with pytest.raises(AssertionError, match="nothing to train"):
+        at(0.5, seed=7)  # another training
+
+
+def test_a_damaged_adapter_lends_its_weights_to_no_other_run(
+    ordered: TrainingRun, data: Dataset, model_folder: Path, adapter_a: Path
+) -> None:
+    done = runs.carry_out(ordered.pk, spawn=ends(adapter_a))
+    assert done is not None and done.adapter is not None
+    (Path(done.adapter.path) / adapter_files.WEIGHTS).write_bytes(b"torn")
+    other = runs.order(dataset=data, base_model=str(model_folder), config=replace(CONFIG, strength=0.5), by="ann")
+    run = runs.carry_out(other.pk, spawn=ends(adapter_a))
+    assert run is not None and run.progress["step"] == 4  # trained
 
 
 def test_only_one_trains_and_the_next_one_waits_its_turn(

@@ -3,7 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -11,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from chatbot.conversations.refusals import Refusal
 from chatbot.training import looping
 from finetune.training_config import TrainingConfig, from_options
+
+STRENGTHS: Final = [1.0, 0.7, 0.4]
 
 
 class Command(BaseCommand):
@@ -41,7 +43,12 @@ class Command(BaseCommand):
             help="questions made of the passages, for each example",
         )
         parser.add_argument(
-            "--strength", type=float, default=usual.strength, help="how far towards what was learnt, 1: all the way"
+            "--strength",
+            type=float,
+            nargs="+",
+            default=STRENGTHS,
+            dest="strengths",
+            help="how far towards what was learnt, 1: all the way; several are tried until the gate lets one through",
         )
         parser.add_argument("--seed", type=int, default=usual.seed)
         parser.add_argument("--share", type=float, default=0.2, help="of the conversations that go on trial")
@@ -57,7 +64,9 @@ class Command(BaseCommand):
             base = options["base"] or looping.default_base()
             if not settings.GENERATOR_MODEL:
                 settings.GENERATOR_MODEL = base  # the trial serves what it trains, in this process alone
-            wishes = looping.Wishes(base, config, options["name"], options["share"], not options["no_promote"])
+            wishes = looping.Wishes(
+                base, config, tuple(options["strengths"]), options["name"], options["share"], not options["no_promote"]
+            )
             report = looping.run(wishes, tell=self._tell)
         except (ValueError, RuntimeError, Refusal) as refused:
             raise CommandError(str(refused)) from refused
