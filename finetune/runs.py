@@ -43,6 +43,7 @@ MOST_WAITING: Final = 20
 QUIET: Final = {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
 """The log is read by people."""
 _State = TrainingRun.State
+_DONE: Final = Q(state=_State.DONE, adapter__isnull=False, adapter__tainted="")
 
 
 def order(*, dataset: Dataset, base_model: str, config: TrainingConfig, by: str) -> TrainingRun:
@@ -52,11 +53,9 @@ def order(*, dataset: Dataset, base_model: str, config: TrainingConfig, by: str)
     """
     base_model = base_model.strip()
     check_order(dataset, base_model, config)
-    same = TrainingRun.objects.filter(
-        dataset=dataset, base_model=base_model, method=config.method, config=config.to_json()
-    )
-    done = Q(state=_State.DONE, adapter__isnull=False, adapter__tainted="")
-    if known := same.filter(done | Q(state__in=[_State.QUEUED, _State.RUNNING], cancel_asked=False)).first():
+    alike = TrainingRun.objects.filter(dataset=dataset, base_model=base_model, method=config.method)
+    usable = alike.filter(_DONE | Q(state__in=[_State.QUEUED, _State.RUNNING], cancel_asked=False))
+    if known := next((one for one in usable.order_by("pk") if _whole(one.config) == config.to_json()), None):
         return known
     if TrainingRun.objects.filter(state=_State.QUEUED).count() >= MOST_WAITING:
         raise TrainingRefused(f"{MOST_WAITING} trainings wait already: cancel some of them first.")
@@ -65,6 +64,11 @@ def order(*, dataset: Dataset, base_model: str, config: TrainingConfig, by: str)
     )
     transaction.on_commit(partial(ring, run.pk))
     return run
+
+
+def _whole(config: dict[str, Any]) -> dict[str, Any]:
+    """With the usual values of settings that were not there yet when this was ordered."""
+    return {**TrainingConfig().to_json(), **config}
 
 
 def check_order(dataset: Dataset, base_model: str, config: TrainingConfig) -> None:
@@ -191,18 +195,16 @@ def _prepare(run: TrainingRun, folder: Path) -> None:
 
 def _of_another(run: TrainingRun, folder: Path) -> TrainingResult | None:
     """The weights of a run that differs in nothing but its strength: trained again they would come out the same."""
-    strength = run.config.get("strength", 1.0)
-    alike = TrainingRun.objects.filter(dataset=run.dataset, base_model=run.base_model, method=run.method)
-    done = alike.filter(state=_State.DONE, adapter__tainted="").select_related("adapter").order_by("pk")
-    for other in done:
-        theirs = other.config.get("strength", 1.0)
-        differs = {**other.config, "strength": strength} != {**run.config, "strength": strength}
-        if differs or other.adapter is None:
+    wanted = _whole(run.config)
+    alike = TrainingRun.objects.filter(_DONE, dataset=run.dataset, base_model=run.base_model, method=run.method)
+    for other in alike.select_related("adapter").order_by("pk"):
+        theirs = _whole(other.config)
+        if other.adapter is None or {**theirs, "strength": wanted["strength"]} != wanted:
             continue
         with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as made:
             scaled = Path(made) / "adapter"
             try:
-                adapter_files.scale(Path(other.adapter.path), scaled, strength / theirs)
+                adapter_files.scale(Path(other.adapter.path), scaled, wanted["strength"] / theirs["strength"])
             except AdapterRefused as refused:
                 logger.warning("Run %s is trained anew, because the adapter of run %s: %s", run.pk, other.pk, refused)
                 continue

@@ -73,6 +73,10 @@ def test_a_run_ends_with_an_adapter_that_knows_where_it_comes_from(ordered: Trai
     assert runs.carry_out(ordered.pk, spawn=ends(adapter_a)) is None
     again = runs.order(dataset=run.dataset, base_model=run.base_model, config=CONFIG, by="bob")
     assert again.pk == run.pk  # nothing new would come of it
+    del run.config["strength"]  # as of a version that did not know it
+    run.save()
+    again = runs.order(dataset=run.dataset, base_model=run.base_model, config=CONFIG, by="bob")
+    assert again.pk == run.pk
 
 
 def test_a_run_that_differs_in_its_strength_alone_takes_the_weights_that_are_there(
