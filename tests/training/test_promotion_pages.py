@@ -14,7 +14,7 @@ from chatbot.training import live_figures, page_work, parts
 from chatbot.training.text_difference import MOST, pieces
 from chatbot.training.views import replays
 from finetune import adapters, promotion, trial_reports
-from finetune.models import Adapter, Promotion
+from finetune.models import Adapter, Promotion, TrainingRun
 from finetune.trial_side import TrialReport
 from tests import factories
 from tests.finetune import promoting
@@ -171,6 +171,16 @@ def test_the_settings_of_an_adapter_have_their_own_names() -> None:
     page = client_of("analyst").get(reverse("training:adapter", args=[made.pk])).content.decode()
     assert "rank: 8" in page
     assert "Examples: 68" in page
+
+
+@pytest.mark.parametrize(("config", "shown"), [({"strength": 0.4}, True), ({"strength": 1.0}, False), ({}, False)])
+def test_adapters_of_one_training_are_told_apart_by_their_strength(config: dict[str, float], shown: bool) -> None:
+    made = promoting.adapter()
+    dataset = promoting.evaluation(made).dataset
+    TrainingRun.objects.create(dataset=dataset, base_model="m", config=config, adapter=made, state="done")
+    page = client_of("analyst").get(reverse("training:adapters")).content.decode()
+    assert dataset.name in page
+    assert ("strength 40 %" in page, "strength" in page) == (shown, shown)
 
 
 @pytest.mark.parametrize("share", ["0", "51", "-5", "x", "", "1e9", "\x00"])
