@@ -51,6 +51,9 @@ def run(wishes: Wishes, *, tell: Tell = lambda _sentence: None) -> dict[str, Any
     """The circle's report, JSON-able. Raises LoopRefused and the refusals of the services."""
     if not wishes.base_model:
         raise LoopRefused("There is no model to train: set GENERATOR_MODEL, or name one with --base.")
+    configs = [replace(wishes.config, strength=strength) for strength in wishes.strengths]
+    if not configs:
+        raise LoopRefused("There is no strength to try.")
     began = time.monotonic()
     seconds: dict[str, float] = {}
 
@@ -66,11 +69,10 @@ def run(wishes: Wishes, *, tell: Tell = lambda _sentence: None) -> dict[str, Any
     approved = timed("approve", approve)
     dataset = timed("freeze", lambda: datasets.freeze(name=wishes.name, by=BY))
     tried: list[dict[str, Any]] = []
-    for strength in wishes.strengths:
-        config = replace(wishes.config, strength=strength)
+    for config in configs:
         training, adapter = timed("train", partial(train, dataset, wishes.base_model, config))
         evaluation = timed("evaluate", partial(evaluate, adapter, dataset))
-        tried.append({"strength": strength, "adapter": adapter.digest, **verdict(evaluation)})
+        tried.append({"strength": config.strength, "adapter": adapter.digest, **verdict(evaluation)})
         if evaluation.verdict == Evaluation.Verdict.PASSED:
             break
     report: dict[str, Any] = {

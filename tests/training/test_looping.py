@@ -7,7 +7,7 @@ import pytest
 
 from chatbot.accounts.models import AuditEntry
 from chatbot.training import looping
-from finetune.training_config import TrainingConfig
+from finetune.training_config import TrainingConfig, TrainingRefused
 
 pytestmark = pytest.mark.django_db
 
@@ -60,3 +60,12 @@ def test_where_none_passes_nothing_goes_live(steps: dict[str, Any]) -> None:
     report = looping.run(looping.Wishes("m", strengths=(1.0, 0.4)))
     assert (steps["trained"], steps["promoted"], report["promoted"]) == ([1.0, 0.4], [], False)
     assert report["gate"] == {"verdict": "blocked", "failed": ["Exam: worse."], "checks": 2}
+
+
+@pytest.mark.parametrize("strengths", [(), (1.0, 0.0)])
+def test_strengths_that_make_no_sense_are_refused_before_anything_is_done(
+    steps: dict[str, Any], strengths: tuple[float, ...]
+) -> None:
+    with pytest.raises((looping.LoopRefused, TrainingRefused), match="strength"):
+        looping.run(looping.Wishes("m", strengths=strengths))
+    assert steps["trained"] == []
