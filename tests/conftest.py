@@ -2,8 +2,10 @@
 
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -32,3 +34,20 @@ def _quick_and_separate(settings, tmp_path: Path) -> Iterator[None]:  # type: ig
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_heartbeat_beside_an_open_transaction(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The heartbeat has a thread and a connection of its own, where rows that a test did not commit are lost rows."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None or marker.kwargs.get("transaction"):
+        return
+    from chatbot.conversations import leases
+
+    beat = leases._Heartbeat.beat
+
+    def called_by_the_test_alone(self: Any, held: Any) -> None:
+        if threading.current_thread().name != "leases":
+            beat(self, held)
+
+    monkeypatch.setattr(leases._Heartbeat, "beat", called_by_the_test_alone)
