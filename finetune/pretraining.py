@@ -37,7 +37,7 @@ from finetune import base_model  # noqa: E402
 from finetune.starter import copying, growing, measuring  # noqa: E402
 from finetune.starter.found import Reading  # noqa: E402
 from finetune.starter.lessons import Course  # noqa: E402
-from finetune.starter.packing import row, tokenize  # noqa: E402
+from finetune.starter.packing import drawn, row, tokenize  # noqa: E402
 from finetune.starter.vocabulary import grown  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,8 @@ TEMPLATE: Final = (
 )
 VOCABULARY: Final = 6144
 """Tokens of a new tokenizer."""
+COMPILED_FROM: Final = 500
+"""Steps from which compiling the layers, some ninety seconds, is worth it: a quarter more tokens a second on a CPU."""
 HELD_OUT: Final = 150
 """Conversations with companies that are never trained on, for the perplexity."""
 
@@ -171,7 +173,7 @@ class Rows(Dataset[dict[str, Any]]):
         )
         return {
             "input_ids": torch.tensor(made.ids),
-            "weights": torch.tensor(made.weights),
+            "weights": torch.tensor(drawn(made.weights, seed=f"{self._config.seed} row {index}")),
             "position_ids": torch.tensor(made.positions),
         }
 
@@ -184,12 +186,13 @@ class WeightedTrainer(Trainer):
         return SequentialSampler(rows)
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, *_args: Any, **_more: Any) -> Any:
-        weights = inputs["weights"][:, 1:].reshape(-1)
+        ids, weights = inputs["input_ids"], inputs["weights"][:, 1:]
+        counts = (weights > 0).any(0).nonzero().flatten()  # what counts for nothing is not compared with all tokens
         # No attention mask: transformers keeps packed lessons apart by their positions.
-        out = model(input_ids=inputs["input_ids"], position_ids=inputs["position_ids"], use_cache=False)
-        logits = out.logits[:, :-1].reshape(-1, out.logits.shape[-1]).float()
-        each = torch.nn.functional.cross_entropy(logits, inputs["input_ids"][:, 1:].reshape(-1), reduction="none")
-        loss = (each * weights).sum() / weights.sum().clamp(min=1.0)
+        out = model(input_ids=ids, position_ids=inputs["position_ids"], use_cache=False, logits_to_keep=counts)
+        logits = out.logits.reshape(-1, out.logits.shape[-1]).float()
+        each = torch.nn.functional.cross_entropy(logits, ids[:, 1:][:, counts].reshape(-1), reduction="none")
+        loss = (each * weights[:, counts].reshape(-1)).sum() / weights.sum().clamp(min=1.0)
         return (loss, out) if return_outputs else loss
 
 
@@ -235,6 +238,8 @@ def pretrain(
         ),
         callbacks=[_Tell(progress)],
     )
+    if config.steps >= COMPILED_FROM and shutil.which("g++"):
+        model.base_model.compile(dynamic=False)
     trainer.remove_callback(PrinterCallback)  # it prints to standard output, which belongs to the report
     last: Any = get_last_checkpoint
     trainer.train(resume_from_checkpoint=last(str(work)))

@@ -103,3 +103,12 @@ def row(
     missing = length - len(ids)
     pad = int(tokenizer.pad_token_id)
     return Row(ids + [pad] * missing, weights + [0.0] * missing, positions + list(range(missing)))
+
+
+def drawn(weights: Sequence[float], *, seed: str) -> list[float]:
+    """Of the tokens that weigh less than 1 as many, by chance, as they weigh together, at 1 each; the rest at 0.
+
+    The loss expects the same and need not look at nine in ten of the tokens that answers are copied from.
+    """
+    chance = random.Random(seed)
+    return [weight if weight >= 1 else float(chance.random() < weight) for weight in weights]

@@ -92,6 +92,32 @@ def test_a_model_goes_on_and_grows_on_the_way(tmp_path: Path) -> None:
     assert grown["perplexity"] < first["perplexity"]  # it has not begun again
 
 
+def test_what_weighs_little_is_drawn_as_often_as_it_weighs() -> None:
+    weights = [0.0, 4.0, 1.0, *[0.1] * 5000]
+    drawn = packing.drawn(weights, seed="one")
+    assert drawn[:3] == [0.0, 4.0, 1.0]
+    assert set(drawn[3:]) == {0.0, 1.0}
+    assert sum(drawn[3:]) == pytest.approx(500, rel=0.15)
+    assert drawn == packing.drawn(weights, seed="one")
+    assert drawn != packing.drawn(weights, seed="two")
+
+
+def test_the_loss_is_that_of_all_tokens_by_their_weights(tmp_path: Path, tokenizer: Any) -> None:
+    import torch
+
+    model = pretraining.new_model(TINY, tokenizer)
+    trainer = pretraining.WeightedTrainer(model=model, args=pretraining._arguments(tmp_path, TINY))
+    rows = pretraining.Rows(TINY, tokenizer, 8)
+    inputs = {name: torch.stack([rows[place][name] for place in (4, 5)]) for name in rows[4]}
+    with torch.no_grad():
+        loss = trainer.compute_loss(model, dict(inputs))
+        logits = model(input_ids=inputs["input_ids"], position_ids=inputs["position_ids"]).logits[:, :-1]
+    each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), inputs["input_ids"][:, 1:], reduction="none")
+    weights = inputs["weights"][:, 1:]
+    assert 0 < int((weights > 0).sum()) < weights.numel()
+    assert float(loss) == pytest.approx(float((each * weights).sum() / weights.sum()), rel=1e-4)
+
+
 def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     with pytest.raises(FileExistsError, match="choose another folder"):
