@@ -130,7 +130,7 @@ def _engine_alone(dials: Dials, answers: list[str], *, threads: int, turns: int)
 
 def _timed(pieces: Iterator[str]) -> tuple[float, float]:
     """Seconds to the first whole sentence and to the end."""
-    from chatbot.conversations.verification import StreamedSentences
+    from chatbot.conversations.answers.verification import StreamedSentences
 
     began, first, stream = time.perf_counter(), 0.0, StreamedSentences()
     for piece in pieces:

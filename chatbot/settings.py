@@ -167,7 +167,7 @@ if REDIS_URL and not EMBEDDED:
     # pub/sub: a layer of queues loses frames under load (docs/architecture.md).
     CHANNEL_LAYERS = {
         "default": {
-            "BACKEND": "chatbot.conversations.layer.PubSubLayer",
+            "BACKEND": "chatbot.conversations.live.layer.PubSubLayer",
             "CONFIG": {"url": REDIS_URL, "prefix": REDIS_PREFIX},
         }
     }
@@ -180,7 +180,7 @@ if REDIS_URL and not EMBEDDED:
         }
     }
 else:
-    CHANNEL_LAYERS = {"default": {"BACKEND": "chatbot.conversations.local_layer.LocalLayer"}}
+    CHANNEL_LAYERS = {"default": {"BACKEND": "chatbot.conversations.live.local_layer.LocalLayer"}}
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.locmem.LocMemCache",

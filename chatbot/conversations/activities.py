@@ -3,7 +3,8 @@
 from typing import Any
 
 from chatbot.accounts.models import User
-from chatbot.conversations import desk_events, publishing, rows
+from chatbot.conversations import desk_events, rows
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import Activity, Conversation
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis import Redis
 
-from chatbot.conversations.breaker import Breaker
+from chatbot.conversations.live.breaker import Breaker
 
 _breaker: Final = Breaker("The cache")
 

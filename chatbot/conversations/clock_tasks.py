@@ -6,7 +6,7 @@ from celery import shared_task
 @shared_task(queue="index", ignore_result=True, expires=30)
 def wake_snoozed() -> None:
     """Bring snoozed conversations back when their time has come."""
-    from chatbot.conversations import snoozing
+    from chatbot.conversations.handoffs import snoozing
 
     snoozing.wake_due()
 
@@ -14,7 +14,7 @@ def wake_snoozed() -> None:
 @shared_task(queue="index", ignore_result=True, expires=10)
 def route_waiting() -> None:
     """Take back what agents who left did not answer, and give what waits to those who are free."""
-    from chatbot.conversations import routing
+    from chatbot.conversations.handoffs import routing
 
     routing.sweep()
 
@@ -22,6 +22,6 @@ def route_waiting() -> None:
 @shared_task(queue="index", ignore_result=True, expires=15)
 def tell_queues() -> None:
     """Tell waiting customers where they stand."""
-    from chatbot.conversations import waiting
+    from chatbot.conversations.handoffs import waiting
 
     waiting.tell_all()

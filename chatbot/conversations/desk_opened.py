@@ -3,15 +3,9 @@
 from typing import Final
 
 from chatbot.accounts.models import User
-from chatbot.conversations import (
-    activities,
-    customer_presence,
-    desk_events,
-    desk_selectors,
-    rows,
-    selectors,
-    suggestions,
-)
+from chatbot.conversations import activities, desk_events, desk_selectors, rows, selectors
+from chatbot.conversations.drafts import suggestions
+from chatbot.conversations.live import customer_presence
 from chatbot.conversations.models import Activity, AnswerCard, Contact, Conversation, Note, PageView, Suggestion
 
 MESSAGES: Final = 2000

@@ -14,7 +14,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
-from chatbot.conversations import customer_presence, desk_events, events, publishing, streams
+from chatbot.conversations import desk_events, events
+from chatbot.conversations.live import customer_presence, publishing, streams
 from chatbot.conversations.mail import catcher
 from chatbot.conversations.models import Contact, Conversation, InboundEmail, Message, OutboundEmail, Suggestion
 

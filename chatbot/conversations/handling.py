@@ -14,18 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chatbot.accounts.models import Team, User
-from chatbot.conversations import (
-    access,
-    activities,
-    canned_selectors,
-    desk_events,
-    handing_over,
-    publishing,
-    rows,
-    services,
-    suggestions,
-    waiting,
-)
+from chatbot.conversations import access, activities, desk_events, rows, services
+from chatbot.conversations.canned_replies import canned_selectors
+from chatbot.conversations.drafts import suggestions
+from chatbot.conversations.handoffs import handing_over, waiting
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import (
     CannedReply,
     Conversation,

@@ -18,8 +18,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from chatbot.conversations import events, publishing, queueing, services, streams
+from chatbot.conversations import events, queueing, services
 from chatbot.conversations.leases import WORKER, lease
+from chatbot.conversations.live import publishing, streams
 from chatbot.conversations.models import AnswerCard, Conversation, Message, ReplyJob
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import Final
 
 from django.db import transaction
 
-from chatbot.conversations.breaker import Breaker
+from chatbot.conversations.live.breaker import Breaker
 
 logger = logging.getLogger(__name__)
 

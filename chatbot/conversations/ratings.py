@@ -10,7 +10,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chatbot.conversations import activities, events, publishing, rows
+from chatbot.conversations import activities, events, rows
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import Conversation, ConversationRating, Message
 from chatbot.conversations.refusals import Refusal
 

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.db import connection, connections
 
-from chatbot.conversations import canned_selectors, jobs, leases, publishing, services, streams
-from chatbot.conversations.dial import Dial
+from chatbot.conversations import jobs, leases, services
+from chatbot.conversations.answers.dial import Dial
+from chatbot.conversations.canned_replies import canned_selectors
 from chatbot.conversations.events import StreamStatus
+from chatbot.conversations.live import publishing, streams
 from chatbot.conversations.models import AnswerCard, Citation, Conversation, Message
 
 if TYPE_CHECKING:
-    from chatbot.conversations.answering import Answer, AnswerContext, Answerer
+    from chatbot.conversations.answers.answering import Answer, AnswerContext, Answerer
     from retrieval.records import Turn
 
 logger = logging.getLogger(__name__)
@@ -39,14 +41,14 @@ def answerer() -> "Answerer":
 
 @cache
 def _built() -> "Answerer":
-    from chatbot.conversations.composition import build_answerer
+    from chatbot.conversations.answers.composition import build_answerer
 
     return build_answerer()
 
 
 def warm_up() -> None:
     """Answer a question to nobody, so that model, index and vectors are in memory before the first customer asks."""
-    from chatbot.conversations.answering import AnswerContext
+    from chatbot.conversations.answers.answering import AnswerContext
 
     answerer().answer(AnswerContext(question="What can you help me with today, and where are you?"))
 
@@ -132,8 +134,8 @@ def context(
     conversation: Conversation, asked: Sequence[Message], history: "tuple[Turn, ...]", **more: Any
 ) -> "AnswerContext":
     """What the answerer is asked for these messages; `more` are fields of AnswerContext that not every answer has."""
-    from chatbot.conversations.answering import AnswerContext
-    from chatbot.conversations.intents import Asker
+    from chatbot.conversations.answers.answering import AnswerContext
+    from chatbot.conversations.canned_replies.intents import Asker
 
     inbox = conversation.inbox
     return AnswerContext(

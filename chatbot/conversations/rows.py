@@ -8,7 +8,8 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from chatbot.accounts.models import User
-from chatbot.conversations import desk_events, publishing
+from chatbot.conversations import desk_events
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import Conversation
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Subquery
 
-from chatbot.conversations import email_address, events, ratings, streams, waiting
+from chatbot.conversations import email_address, events, ratings
+from chatbot.conversations.handoffs import waiting
+from chatbot.conversations.live import streams
 from chatbot.conversations.models import Citation, Contact, Conversation, Inbox, Message, ReplyJob
 
 ACTIVE_JOBS = (ReplyJob.State.QUEUED, ReplyJob.State.RUNNING)

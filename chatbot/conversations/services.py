@@ -14,22 +14,11 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from chatbot.accounts.models import User
-from chatbot.conversations import (
-    activities,
-    canned_services,
-    customer_presence,
-    email_address,
-    events,
-    handing_over,
-    publishing,
-    queueing,
-    ratings,
-    rows,
-    selectors,
-    streams,
-    suggestions,
-    transitions,
-)
+from chatbot.conversations import activities, email_address, events, queueing, ratings, rows, selectors, transitions
+from chatbot.conversations.canned_replies import canned_services
+from chatbot.conversations.drafts import suggestions
+from chatbot.conversations.handoffs import handing_over
+from chatbot.conversations.live import customer_presence, publishing, streams
 from chatbot.conversations.models import (
     Activity,
     AnswerCard,

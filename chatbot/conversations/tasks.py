@@ -17,7 +17,7 @@ def reply_to_message(job_id: int) -> None:
 @shared_task(queue="replies", ignore_result=True, acks_late=False)
 def suggest_reply(suggestion_id: int) -> None:
     """Make one draft for an agent. Safe to run twice, at once or later: the row's claim decides."""
-    from chatbot.conversations import suggesting
+    from chatbot.conversations.drafts import suggesting
 
     suggesting.run(suggestion_id)
 
@@ -25,7 +25,7 @@ def suggest_reply(suggestion_id: int) -> None:
 @shared_task(queue="replies", ignore_result=True, acks_late=False, expires=45)
 def reword(key: str) -> None:
     """Help with an agent's own text. Safe to run twice: the text is taken once."""
-    from chatbot.conversations import composing
+    from chatbot.conversations.drafts import composing
 
     composing.run(key)
 
@@ -33,7 +33,8 @@ def reword(key: str) -> None:
 @shared_task(queue="replies", ignore_result=True, expires=30)
 def reconcile() -> None:
     """Put back what dead workers held, and ring for what is due."""
-    from chatbot.conversations import jobs, suggesting
+    from chatbot.conversations import jobs
+    from chatbot.conversations.drafts import suggesting
 
     jobs.recover()
     suggesting.recover()

@@ -14,18 +14,10 @@ from django.utils.translation import gettext as _
 
 from chatbot.accounts.models import Team, User
 from chatbot.accounts.roles import Permission, may
-from chatbot.conversations import (
-    access,
-    canned_selectors,
-    composing,
-    desk_events,
-    desk_opened,
-    desk_selectors,
-    handling,
-    services,
-    suggestions,
-)
+from chatbot.conversations import access, desk_events, desk_opened, desk_selectors, handling, services
 from chatbot.conversations import desk_requests as requests
+from chatbot.conversations.canned_replies import canned_selectors
+from chatbot.conversations.drafts import composing, suggestions
 from chatbot.conversations.events import Event
 from chatbot.conversations.models import Conversation, Mention
 from chatbot.conversations.refusals import Refusal

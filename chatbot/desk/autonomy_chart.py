@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from chatbot.conversations.autonomy import Setting
+from chatbot.conversations.drafts.autonomy import Setting
 
 LEFT: Final = 44
 TOP: Final = 12

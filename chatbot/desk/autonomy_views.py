@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from chatbot.accounts import audit
 from chatbot.accounts.roles import require
-from chatbot.conversations import autonomy, suggestion_figures
+from chatbot.conversations.drafts import autonomy, suggestion_figures
 from chatbot.conversations.models import Inbox
 from chatbot.desk import autonomy_chart
 from chatbot.desk.autonomy_forms import DialForm

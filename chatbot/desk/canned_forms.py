@@ -12,8 +12,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext_lazy as _
 
 from chatbot.accounts.models import User
-from chatbot.conversations import canned, canned_selectors
-from chatbot.conversations.canned_services import CannedText
+from chatbot.conversations.canned_replies import canned, canned_selectors
+from chatbot.conversations.canned_replies.canned_services import CannedText
 from chatbot.conversations.models import CannedReply, Inbox
 
 MAX_EXAMPLES: Final = 100

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.utils import translation
 
-from chatbot.conversations import canned
+from chatbot.conversations.canned_replies import canned
 from chatbot.conversations.errands import Errand
 from chatbot.conversations.models import CannedReply
 
@@ -37,8 +37,8 @@ def run(token: str) -> None:
 
 
 def _outcome(kept: dict[str, Any]) -> dict[str, Any]:
-    from chatbot.conversations import language as languages
-    from chatbot.conversations.composition import live_replies
+    from chatbot.conversations.answers import language as languages
+    from chatbot.conversations.answers.composition import live_replies
 
     found = live_replies.judge(kept["question"], inbox_id=kept["inbox"], patience=PATIENCE_SECONDS)
     spoken = languages.language_of(kept["question"], default=kept["language"])

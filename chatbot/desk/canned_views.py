@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from chatbot.accounts import audit
 from chatbot.accounts.models import User
 from chatbot.accounts.roles import require
-from chatbot.conversations import canned, canned_selectors, canned_services
+from chatbot.conversations.canned_replies import canned, canned_selectors, canned_services
 from chatbot.conversations.models import CannedReply
 from chatbot.desk import canned_trial
 from chatbot.desk.canned_forms import CannedForm, TryForm

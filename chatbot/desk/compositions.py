@@ -10,7 +10,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from chatbot.conversations import desk_events
-from chatbot.conversations.composing import WAIT_SECONDS
+from chatbot.conversations.drafts.composing import WAIT_SECONDS
 from chatbot.conversations.refusals import Refusal
 
 MOST: Final = 3

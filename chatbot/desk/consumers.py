@@ -13,22 +13,13 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from chatbot.accounts import presence
-from chatbot.conversations import (
-    access,
-    desk_events,
-    desk_opened,
-    desk_sessions,
-    events,
-    origins,
-    routing,
-    rows,
-    selectors,
-)
+from chatbot.conversations import access, desk_events, desk_opened, desk_sessions, events, origins, rows, selectors
 from chatbot.conversations import desk_requests as requests
+from chatbot.conversations.handoffs import routing
+from chatbot.conversations.live.publishing import publish, publish_desk
+from chatbot.conversations.live.sockets import GuardedSocket, retry_after, run
 from chatbot.conversations.models import Conversation
-from chatbot.conversations.publishing import publish, publish_desk
 from chatbot.conversations.refusals import Refusal
-from chatbot.conversations.sockets import GuardedSocket, retry_after, run
 from chatbot.desk import actions
 from chatbot.desk.compositions import Compositions
 from chatbot.desk.viewing import TYPING_AGAIN_SECONDS, Others, word

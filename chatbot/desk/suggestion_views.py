@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from chatbot.accounts.models import User
 from chatbot.accounts.roles import require
-from chatbot.conversations import suggestion_figures
+from chatbot.conversations.drafts import suggestion_figures
 from chatbot.desk.autonomy_forms import SuggestionFilter
 
 

@@ -4,8 +4,9 @@ from django.utils import timezone
 
 from chatbot.accounts import presence
 from chatbot.accounts.models import Team, User
-from chatbot.conversations import composing, desk_events, desk_selectors, rows
+from chatbot.conversations import desk_events, desk_selectors, rows
 from chatbot.conversations.desk_sessions import Agent
+from chatbot.conversations.drafts import composing
 from chatbot.conversations.models import Tag
 
 MOST_TAGS = 300

@@ -7,7 +7,7 @@ from django import forms
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
-from chatbot.conversations import handoff, hours
+from chatbot.conversations.handoffs import handoff, hours
 from chatbot.conversations.models import Inbox
 from chatbot.knowledge.inbox_forms import LinesField
 

@@ -19,7 +19,7 @@ from django.db import transaction
 
 from chatbot.accounts.models import User
 from chatbot.accounts.roles import PERMISSIONS
-from chatbot.conversations import canned_services
+from chatbot.conversations.canned_replies import canned_services
 from chatbot.conversations.models import CannedReply, Inbox
 from retrieval import fingerprints
 from retrieval.models import Document, Source

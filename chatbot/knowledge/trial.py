@@ -34,8 +34,8 @@ def run(token: str) -> None:
 
 def _outcome(kept: dict[str, Any]) -> dict[str, Any]:
     from chatbot.conversations import replying
-    from chatbot.conversations.answering import AnswerContext
-    from chatbot.conversations.intents import Asker
+    from chatbot.conversations.answers.answering import AnswerContext
+    from chatbot.conversations.canned_replies.intents import Asker
     from retrieval.records import Turn
     from retrieval.search import get_searcher
 

@@ -61,7 +61,7 @@ class Applied:
 
 def _generate(request: GenerationRequest) -> str:
     """Through the configured engine; loads it at the first call."""
-    from chatbot.conversations.composition import generator
+    from chatbot.conversations.answers.composition import generator
 
     return "".join(generator().generate(request))
 

@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from django.utils.crypto import salted_hmac
 
 from chatbot.accounts.models import User
+from chatbot.conversations.answers.understanding import understand
 from chatbot.conversations.models import Contact, Conversation, Message, Suggestion
-from chatbot.conversations.understanding import understand
 from chatbot.training.models import HarvestRule
 from chatbot.training.redaction import Redactor
 from chatbot.training.served_passages import Find, merged, nothing

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from chatbot.conversations.autonomy import Z as Z95
-from chatbot.conversations.autonomy import wilson
+from chatbot.conversations.drafts.autonomy import Z as Z95
+from chatbot.conversations.drafts.autonomy import wilson
 
 RESAMPLES: Final = 400
 MOST: Final = 4000

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from chatbot.conversations import replying, suggesting
+from chatbot.conversations import replying
+from chatbot.conversations.drafts import suggesting
 from chatbot.conversations.models import AnswerCard, Conversation, Message, ReplyJob, Suggestion
 
 if TYPE_CHECKING:
-    from chatbot.conversations.answering import Answer, AnswerContext
+    from chatbot.conversations.answers.answering import Answer, AnswerContext
     from retrieval.records import Turn
 
 
@@ -116,7 +117,7 @@ def _rows(card: dict[str, Any], name: str) -> tuple[dict[str, Any], ...]:
 
 def context_of(turn: LoggedTurn, *, prompt: int = 0) -> "AnswerContext":
     """What the answerer is given; without canned replies, dial and trial: those are not what is tried."""
-    from chatbot.conversations.answering import AnswerContext
+    from chatbot.conversations.answers.answering import AnswerContext
 
     inbox = turn.conversation.inbox
     return AnswerContext(

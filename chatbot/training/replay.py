@@ -28,7 +28,7 @@ from chatbot.training.logged_turns import (
 from finetune.models import Adapter
 
 if TYPE_CHECKING:
-    from chatbot.conversations.finding import WordsOf
+    from chatbot.conversations.answers.finding import WordsOf
     from finetune.records import Engine
     from retrieval.records import Searcher
 
@@ -83,7 +83,7 @@ def _turn(message: Message | None, suggestion: Suggestion | None) -> LoggedTurn:
 
 
 def _again(turn: LoggedTurn, adapter: str | None, index: str | None, generation: int) -> Said:
-    from chatbot.conversations.composition import answerer_with
+    from chatbot.conversations.answers.composition import answerer_with
 
     deadline = time.monotonic() + SECONDS
 
@@ -109,7 +109,7 @@ def _generation(prompt: int | None) -> int:
 # --- Parts that still exist -----------------------------------------------------------------------------------
 def _index(digest: str) -> "tuple[Searcher | None, WordsOf | None]":
     """A searcher over this version, with the words of its documents; None for the active one."""
-    from chatbot.conversations.collection import CollectionWords
+    from chatbot.conversations.answers.collection import CollectionWords
     from retrieval import versions
     from retrieval.models import IndexVersion
     from retrieval.search import IndexSearcher
@@ -143,7 +143,7 @@ def _engine(turn: LoggedTurn, digest: str | None) -> "Iterator[Engine | None]":
             raise ReplayRefused(_("The configured generator serves no adapters."))
         yield None
         return
-    from chatbot.conversations.composition import serving
+    from chatbot.conversations.answers.composition import serving
 
     with serving().with_adapter(folder) as engine:
         yield engine

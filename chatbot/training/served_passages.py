@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from chatbot.conversations.understanding import Understanding
+from chatbot.conversations.answers.understanding import Understanding
 from finetune.records import ContextPassage
 from retrieval.records import Turn
 
@@ -28,7 +28,7 @@ def nothing(
 
 def searching() -> Find:
     """The answerer's own search over the active index; finds nothing where there is no index."""
-    from chatbot.conversations.composition import found_for
+    from chatbot.conversations.answers.composition import found_for
 
     def find(
         understood: Understanding, history: Sequence[Turn], collections: frozenset[str] | None

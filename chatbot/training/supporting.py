@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatbot.conversations.verification import check
+from chatbot.conversations.answers.verification import check
 from chatbot.training.redaction import PLACEHOLDER
 from finetune.courtesy import is_courtesy, without_lead
 from finetune.records import ContextPassage

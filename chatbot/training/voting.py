@@ -13,7 +13,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from chatbot.accounts.models import User
-from chatbot.conversations.autonomy import wilson
+from chatbot.conversations.drafts.autonomy import wilson
 from chatbot.training.models import Vote
 from finetune.models import Evaluation
 

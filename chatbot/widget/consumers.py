@@ -13,7 +13,8 @@ from typing import Any, Final
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from chatbot.conversations import customer_presence, events, selectors
+from chatbot.conversations import events, selectors
+from chatbot.conversations.live import customer_presence
 from chatbot.conversations.models import Conversation
 from chatbot.conversations.services import Refusal
 from chatbot.widget import languages, visits

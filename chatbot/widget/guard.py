@@ -3,11 +3,11 @@
 from typing import Any
 
 from chatbot.conversations import events
+from chatbot.conversations.live.sockets import Close as Close
+from chatbot.conversations.live.sockets import GuardedSocket, retry_after
+from chatbot.conversations.live.sockets import run as run
+from chatbot.conversations.live.sockets import run_heartbeat as run_heartbeat
 from chatbot.conversations.refusals import Refusal
-from chatbot.conversations.sockets import Close as Close
-from chatbot.conversations.sockets import GuardedSocket, retry_after
-from chatbot.conversations.sockets import run as run
-from chatbot.conversations.sockets import run_heartbeat as run_heartbeat
 from chatbot.widget import doors, languages, limits
 
 

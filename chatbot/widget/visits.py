@@ -12,16 +12,8 @@ from django.db import transaction
 from django.db.models import Subquery
 from django.utils.translation import gettext as _
 
-from chatbot.conversations import (
-    customer_presence,
-    desk_events,
-    events,
-    pages_seen,
-    publishing,
-    ratings,
-    selectors,
-    services,
-)
+from chatbot.conversations import desk_events, events, pages_seen, ratings, selectors, services
+from chatbot.conversations.live import customer_presence, publishing
 from chatbot.conversations.models import Conversation, Inbox
 from chatbot.conversations.services import Refusal
 from chatbot.widget import identity, limits, visitors

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from chatbot.conversations.answering import Answerer
-from chatbot.conversations.collection import CollectionWords
+from chatbot.conversations.answers.answering import Answerer
+from chatbot.conversations.answers.collection import CollectionWords
 from finetune.engines.extractive import ExtractiveEngine
 from finetune.records import Engine, GenerationRequest, GenerationResult
 from retrieval.throwaway import ThrowawaySearcher

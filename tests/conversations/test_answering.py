@@ -2,8 +2,8 @@
 
 import pytest
 
-from chatbot.conversations import language
-from chatbot.conversations.answering import Answer, AnswerContext, Cancelled
+from chatbot.conversations.answers import language
+from chatbot.conversations.answers.answering import Answer, AnswerContext, Cancelled
 from retrieval.embedding import get_embedder
 from retrieval.records import Turn
 from retrieval.throwaway import ThrowawaySearcher

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatbot.conversations.autonomy import MINIMUM, SETTINGS, Decided, at, dial, rate, weight_of, wilson
+from chatbot.conversations.drafts.autonomy import MINIMUM, SETTINGS, Decided, at, dial, rate, weight_of, wilson
 
 OUTCOMES = st.sampled_from(["unchanged", "light", "rewrite", "dismissed", "ignored"])
 DRAFTS = st.lists(st.builds(Decided, st.floats(0, 1), OUTCOMES, st.floats(1, 100)), max_size=120)

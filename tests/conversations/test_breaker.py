@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatbot.conversations.breaker import QUIET_SECONDS, SLOW_SECONDS, TRIAL_SECONDS, Breaker, Hangs
+from chatbot.conversations.live.breaker import QUIET_SECONDS, SLOW_SECONDS, TRIAL_SECONDS, Breaker, Hangs
 
 
 class Carrier:

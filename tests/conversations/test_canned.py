@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatbot.conversations import canned
+from chatbot.conversations.canned_replies import canned
 
 
 @pytest.mark.parametrize(

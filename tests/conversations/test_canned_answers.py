@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from chatbot.conversations import canned_services, jobs, live_replies, replying, services
-from chatbot.conversations.answering import Answer, AnswerContext, Answerer
-from chatbot.conversations.canned_services import CannedText
-from chatbot.conversations.collection import CollectionWords
-from chatbot.conversations.intents import Asker
-from chatbot.conversations.live_replies import LiveReplies
-from chatbot.conversations.matching import ExampleMatcher
+from chatbot.conversations import jobs, replying, services
+from chatbot.conversations.answers.answering import Answer, AnswerContext, Answerer
+from chatbot.conversations.answers.collection import CollectionWords
+from chatbot.conversations.canned_replies import canned_services, live_replies
+from chatbot.conversations.canned_replies.canned_services import CannedText
+from chatbot.conversations.canned_replies.intents import Asker
+from chatbot.conversations.canned_replies.live_replies import LiveReplies
+from chatbot.conversations.canned_replies.matching import ExampleMatcher
 from chatbot.conversations.models import CannedReply, Conversation, Inbox, Message, ReplyJob
 from finetune.engines.extractive import ExtractiveEngine
 from retrieval.records import SearchResult, Turn

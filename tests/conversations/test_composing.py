@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from chatbot.conversations import composing, desk_events, publishing, queueing, replying
+from chatbot.conversations import desk_events, queueing, replying
+from chatbot.conversations.drafts import composing
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import Conversation, Message
 from chatbot.conversations.refusals import Refusal
 from finetune.records import GenerationRequest, GenerationResult

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from chatbot.conversations import customer_presence, desk_events, publishing
+from chatbot.conversations import desk_events
+from chatbot.conversations.live import customer_presence, publishing
 from chatbot.conversations.models import Conversation
 from tests import factories
 

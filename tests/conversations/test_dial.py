@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatbot.conversations import leases, publishing, replying, services, suggesting
-from chatbot.conversations.answering import AnswerContext
-from chatbot.conversations.dial import Dial, in_review
+from chatbot.conversations import leases, replying, services
+from chatbot.conversations.answers.answering import AnswerContext
+from chatbot.conversations.answers.dial import Dial, in_review
+from chatbot.conversations.drafts import suggesting
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import Conversation, Message, ReplyJob, Suggestion
 from tests import factories
 from tests.conversations import shop

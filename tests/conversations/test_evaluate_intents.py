@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from chatbot.conversations import intent_measuring
-from chatbot.conversations.intent_measuring import BadIntents, draw, read
+from chatbot.conversations.canned_replies import intent_measuring
+from chatbot.conversations.canned_replies.intent_measuring import BadIntents, draw, read
 from retrieval import embedding
 from tests.fakes import HashEmbedder
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chatbot.conversations import evidence, fitting
-from chatbot.conversations.collection import CollectionWords
+from chatbot.conversations.answers import evidence, fitting
+from chatbot.conversations.answers.collection import CollectionWords
 from finetune.ranking import rank
 from finetune.records import ContextPassage
 from retrieval.records import Hit

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chatbot.conversations import finding, glossary, places, wording
-from chatbot.conversations.collection import CollectionWords
+from chatbot.conversations.answers import finding, glossary, places, wording
+from chatbot.conversations.answers.collection import CollectionWords
 from retrieval.records import Hit, Turn
 
 

@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone, translation
 
 from chatbot.accounts.models import Team
-from chatbot.conversations import handing_over, services
+from chatbot.conversations import services
+from chatbot.conversations.handoffs import handing_over
 from chatbot.conversations.models import Conversation, Message
 from tests import factories
 

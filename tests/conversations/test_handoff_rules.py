@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatbot.conversations import handoff, services
-from chatbot.conversations.handoff import Reason, Rules, decide, matching_word
+from chatbot.conversations import services
+from chatbot.conversations.handoffs import handoff
+from chatbot.conversations.handoffs.handoff import Reason, Rules, decide, matching_word
 from chatbot.conversations.models import Activity, Conversation, Inbox, Message, ReplyJob
 from tests import factories
 
@@ -142,7 +143,7 @@ for heavy in ("numpy", "py3langid", "jieba", "Stemmer", "opencc", "torch", "skle
     sys.modules[heavy] = None
 import django
 django.setup()
-from chatbot.conversations import handing_over, handoff, mood, routing, summary, waiting
+from chatbot.conversations.handoffs import handing_over, handoff, mood, routing, summary, waiting
 assert mood.of("You people are useless, this is unacceptable!").angry
 assert mood.of("你们的服务太差了").angry
 assert handoff.decide(handoff.Rules(("lawyer",)), "my lawyer").word == "lawyer"

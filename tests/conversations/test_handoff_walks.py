@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatbot.accounts.models import Team, User
-from chatbot.conversations import handling, jobs, ratings, routing, selectors, services, snoozing, waiting
+from chatbot.conversations import handling, jobs, ratings, selectors, services
+from chatbot.conversations.handoffs import routing, snoozing, waiting
 from chatbot.conversations.models import Activity, Conversation, ConversationRating, Message, ReplyJob
 from tests import factories
 

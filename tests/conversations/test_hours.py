@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatbot.conversations import hours
+from chatbot.conversations.handoffs import hours
 
 OFFICE = {day: [["09:00", "12:00"], ["13:00", "17:30"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -1,6 +1,6 @@
 """Deciding on a canned answer: sure, too close to call, not sure; and all questions of a message or none."""
 
-from chatbot.conversations.intents import Candidate, Near, Prepared, Ranked, choose, decide
+from chatbot.conversations.canned_replies.intents import Candidate, Near, Prepared, Ranked, choose, decide
 
 
 def _ranked(*scores: float, threshold: float = 0.6) -> Ranked:

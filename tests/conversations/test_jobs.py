@@ -7,7 +7,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from chatbot.conversations import jobs, leases, selectors, services, streams
+from chatbot.conversations import jobs, leases, selectors, services
+from chatbot.conversations.live import streams
 from chatbot.conversations.models import AnswerCard, Citation, Conversation, Message, ReplyJob
 from tests import factories
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from chatbot.conversations.local_layer import LocalLayer
+from chatbot.conversations.live.local_layer import LocalLayer
 
 EVENT = {"type": "desk.event", "text": "{}"}
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from chatbot.conversations import matching
-from chatbot.conversations.intents import decide
-from chatbot.conversations.matching import Example, ExampleMatcher
+from chatbot.conversations.canned_replies import matching
+from chatbot.conversations.canned_replies.intents import decide
+from chatbot.conversations.canned_replies.matching import Example, ExampleMatcher
 from tests.fakes import HashEmbedder
 
 HOURS, REFUND, CATALOGUE = 1, 2, 3

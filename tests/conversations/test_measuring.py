@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from chatbot.conversations import answer_metrics, exam
+from chatbot.conversations.answers import answer_metrics, exam
 from finetune.records import ContextPassage
 from tests.conversations import shop
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from chatbot.conversations import mood
-from chatbot.conversations.mood import Mood
+from chatbot.conversations.handoffs import mood
+from chatbot.conversations.handoffs.mood import Mood
 
 ANGRY = """
 This is unacceptable, I have been waiting for three weeks!

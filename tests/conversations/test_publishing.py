@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from chatbot.conversations import publishing
-from chatbot.conversations.local_layer import LocalLayer
+from chatbot.conversations.live import publishing
+from chatbot.conversations.live.local_layer import LocalLayer
 
 
 @pytest.fixture

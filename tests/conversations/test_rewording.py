@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatbot.conversations.rewording import Problem, Style, bare, problem
+from chatbot.conversations.drafts.rewording import Problem, Style, bare, problem
 
 BEFORE = (
     "Dear Anna, thank you for writing to us. The refund of 25.50 EUR takes 5 business days; see https://shop.test/r."

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatbot.accounts.models import Team, User
-from chatbot.conversations import desk_events, handling, publishing, routing, services
+from chatbot.conversations import desk_events, handling, services
+from chatbot.conversations.handoffs import routing
+from chatbot.conversations.handoffs.routing import Candidate, choose
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import Activity, Conversation, Inbox, Message
-from chatbot.conversations.routing import Candidate, choose
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from chatbot.celery import app
-from chatbot.conversations import clock_tasks, desk_events, publishing, snoozing
+from chatbot.conversations import clock_tasks, desk_events
+from chatbot.conversations.handoffs import snoozing
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import Activity, Conversation
 from tests import factories
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chatbot.conversations import handling, leases, replying, services, suggesting, suggestions, wishes
-from chatbot.conversations.answering import Answer, AnswerContext, Source
+from chatbot.conversations import handling, leases, replying, services
+from chatbot.conversations.answers.answering import Answer, AnswerContext, Source
+from chatbot.conversations.drafts import suggesting, suggestions, wishes
 from chatbot.conversations.models import Conversation, Message, Suggestion
 from tests import factories
 

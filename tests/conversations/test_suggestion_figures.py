@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from chatbot.conversations import suggestion_figures
+from chatbot.conversations.drafts import suggestion_figures
 from chatbot.conversations.models import Inbox, Suggestion
 from tests import factories
 

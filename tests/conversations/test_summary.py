@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatbot.conversations import handling, jobs, services, summary
+from chatbot.conversations import handling, jobs, services
+from chatbot.conversations.handoffs import summary
+from chatbot.conversations.handoffs.summary import TEXT_CHARS, Said, summarise
 from chatbot.conversations.models import Conversation, ReplyJob
-from chatbot.conversations.summary import TEXT_CHARS, Said, summarise
 from tests import factories
 
 

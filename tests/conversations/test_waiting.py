@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatbot.accounts.models import Team
-from chatbot.conversations import events, handling, publishing, selectors, services, waiting
+from chatbot.conversations import events, handling, selectors, services
+from chatbot.conversations.handoffs import waiting
+from chatbot.conversations.handoffs.waiting import Handled, Queue, expected_minutes, place_minutes
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import Activity, Conversation, Inbox, Message
-from chatbot.conversations.waiting import Handled, Queue, expected_minutes, place_minutes
 from tests import factories
 
 START = datetime(2026, 11, 24, 9, 0).astimezone()

@@ -10,9 +10,10 @@ from django.test import Client
 from django.urls import reverse
 
 from chatbot.accounts.models import AuditEntry, User
-from chatbot.conversations import canned_selectors, canned_services, composition
-from chatbot.conversations.canned_services import CannedText
-from chatbot.conversations.live_replies import LiveReplies
+from chatbot.conversations.answers import composition
+from chatbot.conversations.canned_replies import canned_selectors, canned_services
+from chatbot.conversations.canned_replies.canned_services import CannedText
+from chatbot.conversations.canned_replies.live_replies import LiveReplies
 from chatbot.conversations.models import CannedExample, CannedReply
 from chatbot.desk import canned_trial
 from tests import factories

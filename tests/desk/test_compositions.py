@@ -6,7 +6,8 @@ import pytest
 from channels.db import database_sync_to_async
 
 from chatbot.accounts.models import User
-from chatbot.conversations import desk_events, publishing, queueing
+from chatbot.conversations import desk_events, queueing
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import Conversation
 from tests import factories
 from tests.desk.socket_client import Desk

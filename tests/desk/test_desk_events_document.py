@@ -27,9 +27,9 @@ SENDERS = (
     "chatbot/desk/actions.py",
     "chatbot/desk/consumers.py",
     "chatbot/conversations/handling.py",
-    "chatbot/conversations/suggestions.py",
-    "chatbot/conversations/sockets.py",
-    "chatbot/conversations/composing.py",
+    "chatbot/conversations/drafts/suggestions.py",
+    "chatbot/conversations/live/sockets.py",
+    "chatbot/conversations/drafts/composing.py",
 )
 DESK_REQUESTS = catalogue(typing.get_args(desk_requests.DeskEvent)[0])
 

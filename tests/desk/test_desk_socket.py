@@ -7,8 +7,9 @@ from channels.db import database_sync_to_async
 from django.contrib.sessions.models import Session
 
 from chatbot.accounts.models import User
-from chatbot.conversations import canned_services, handling, services
-from chatbot.conversations.canned_services import CannedText
+from chatbot.conversations import handling, services
+from chatbot.conversations.canned_replies import canned_services
+from chatbot.conversations.canned_replies.canned_services import CannedText
 from chatbot.conversations.models import Conversation, Inbox, Mention, Message, ReadMark, Suggestion
 from tests import factories
 from tests.desk.socket_client import Desk

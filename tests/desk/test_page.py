@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from chatbot.conversations.drafts.suggestions import outcome_of
 from chatbot.conversations.models import Suggestion
-from chatbot.conversations.suggestions import outcome_of
 from tests import factories
 
 pytestmark = pytest.mark.django_db

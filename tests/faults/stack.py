@@ -246,8 +246,8 @@ Inbox.objects.get_or_create(key="pk_faults", defaults={"name": "Faults", "compan
 
 ASK: Final = """
 import json
-from chatbot.conversations.answering import AnswerContext
-from chatbot.conversations.composition import build_answerer
+from chatbot.conversations.answers.answering import AnswerContext
+from chatbot.conversations.answers.composition import build_answerer
 answerer = build_answerer(patience=60)
 print(json.dumps([answerer.answer(AnswerContext(question=question)).text for question in {questions!r}]))
 """

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chatbot.conversations import layer
+from chatbot.conversations.live import layer
 from tests.faults.stack import Process, free_port, wait_for_port
 from tests.services import require
 

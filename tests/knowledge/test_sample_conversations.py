@@ -12,7 +12,8 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from chatbot.accounts.models import Team, User
-from chatbot.conversations import access, suggestions
+from chatbot.conversations import access
+from chatbot.conversations.drafts import suggestions
 from chatbot.conversations.models import (
     Activity,
     Citation,

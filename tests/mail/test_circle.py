@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chatbot.conversations import desk_events, publishing
+from chatbot.conversations import desk_events
+from chatbot.conversations.live import publishing
 from chatbot.conversations.mail import tasks
 from chatbot.conversations.mail.receiver import Receiver
 from chatbot.conversations.models import Activity, Conversation, Message, OutboundEmail

@@ -9,7 +9,8 @@ import pytest
 from django.core import mail as outbox
 from django.utils import timezone
 
-from chatbot.conversations import customer_presence, mail, services
+from chatbot.conversations import mail, services
+from chatbot.conversations.live import customer_presence
 from chatbot.conversations.mail import composing, outgoing, sending, tasks
 from chatbot.conversations.models import (
     Activity,

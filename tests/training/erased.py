@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from chatbot.accounts import audit
 from chatbot.accounts.models import AuditEntry
-from chatbot.conversations import customer_presence
+from chatbot.conversations.live import customer_presence
 from chatbot.conversations.mail import catcher
 from chatbot.conversations.models import (
     Activity,

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from chatbot.conversations import desk_opened, replying, services, suggesting, suggestions
+from chatbot.conversations import desk_opened, replying, services
+from chatbot.conversations.drafts import suggesting, suggestions
 from chatbot.conversations.models import AnswerCard, Conversation, Message, ReplyJob, Suggestion
 from chatbot.training import live_figures
 from finetune import engine_pool, promotion

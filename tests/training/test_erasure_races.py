@@ -10,7 +10,8 @@ from django.core.cache import cache
 from django.db import DatabaseError, connection, connections
 from django.utils import timezone
 
-from chatbot.conversations import replying, services, streams
+from chatbot.conversations import replying, services
+from chatbot.conversations.live import streams
 from chatbot.conversations.models import Contact, Conversation, Message, ReplyJob
 from chatbot.training import consent, erasure, fixing
 from chatbot.training.harvesting import harvest

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chatbot.conversations import replying, services, suggesting
+from chatbot.conversations import replying, services
+from chatbot.conversations.drafts import suggesting
 from chatbot.conversations.models import AnswerCard, Citation, Message, ReplyJob, Suggestion
 from chatbot.training import replay as replaying_module
 from chatbot.training.logged_turns import LoggedTurn, ReplayRefused, Said, Shown, context_of, of_message

@@ -8,7 +8,8 @@ import pytest
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 
-from chatbot.conversations import events, handling, jobs, publishing, streams
+from chatbot.conversations import events, handling, jobs
+from chatbot.conversations.live import publishing, streams
 from chatbot.conversations.models import Contact, Conversation, Inbox, Message, ReplyJob
 from chatbot.widget import visits
 from tests import factories

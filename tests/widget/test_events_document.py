@@ -39,7 +39,7 @@ def test_every_event_from_the_server_is_documented_with_all_its_fields() -> None
 
 
 def test_every_error_code_that_is_sent_is_documented() -> None:
-    shared = [ROOT / f"chatbot/conversations/{name}.py" for name in ("services", "ratings", "sockets", "rates")]
+    shared = [ROOT / f"chatbot/conversations/{name}.py" for name in ("services", "ratings", "live/sockets", "rates")]
     sources = [*(ROOT / "chatbot/widget").glob("*.py"), *shared]
     text = "\n".join(path.read_text() for path in sources)
     sent = set(re.findall(r'(?:Refusal|renamed|super\(\).__init__)\(\s*"([a-z_]+)"', text))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 
-from chatbot.conversations import sockets
+from chatbot.conversations.live import sockets
 from chatbot.conversations.models import Message
 from chatbot.widget import visits
 from tests import factories

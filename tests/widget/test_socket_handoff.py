@@ -11,7 +11,8 @@ from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.utils import timezone
 
-from chatbot.conversations import customer_presence, desk_events, events, handling, publishing, services
+from chatbot.conversations import desk_events, events, handling, services
+from chatbot.conversations.live import customer_presence, publishing
 from chatbot.conversations.models import Activity, Contact, Conversation, ConversationRating, Inbox, Message, PageView
 from tests import factories
 from tests.widget.socket_client import Browser

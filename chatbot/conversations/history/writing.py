@@ -15,12 +15,12 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from chatbot.conversations.answers.language import likely_language
 from chatbot.conversations.history import timing
 from chatbot.conversations.history.beside import write_beside
 from chatbot.conversations.history.people import People
 from chatbot.conversations.history.records import ImportedContact, ImportedConversation, ImportedMessage, ImportedNote
 from chatbot.conversations.history.signals import consent_imported
-from chatbot.conversations.language import likely_language
 from chatbot.conversations.models import Activity, Contact, Conversation, ConversationRating, Inbox, Message, Note
 
 _PREVIEW: Final = 200

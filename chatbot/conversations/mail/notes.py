@@ -7,7 +7,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from chatbot.conversations import desk_events, handling, publishing
+from chatbot.conversations import desk_events, handling
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import Conversation, Note
 
 

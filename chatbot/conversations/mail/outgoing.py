@@ -16,7 +16,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from chatbot.conversations import mail, services
-from chatbot.conversations.customer_presence import here
+from chatbot.conversations.live.customer_presence import here
 from chatbot.conversations.mail import addresses, policy, ringing
 from chatbot.conversations.mail.policy import Situation, Unseen, Verdict
 from chatbot.conversations.models import Activity, Conversation, EmailOptOut, Message, OutboundEmail

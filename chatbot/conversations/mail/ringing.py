@@ -5,7 +5,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from chatbot.conversations.breaker import Breaker
+from chatbot.conversations.live.breaker import Breaker
 from chatbot.conversations.models import OutboundEmail
 
 logger = logging.getLogger(__name__)

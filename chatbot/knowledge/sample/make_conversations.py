@@ -18,7 +18,7 @@ from rapidfuzz.distance import Levenshtein
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE / "scripts"
-LIGHT_EDIT = 0.25  # as in chatbot/conversations/suggestions.py
+LIGHT_EDIT = 0.25  # as in chatbot/conversations/drafts/suggestions.py
 TYPOS = {"the": "teh", "about": "abuot", "please": "plese", "shipping": "shiping", "really": "realy", "which": "wich"}
 SURE = {"unchanged": 0.82, "light": 0.72, "rewrite": 0.5, "dismissed": 0.36, "ignored": 0.46}
 AGENTS = {"en": ["jonas", "amara", "agent"], "zh": ["mei"]}

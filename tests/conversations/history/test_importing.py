@@ -11,8 +11,8 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from chatbot.accounts.models import AuditEntry
-from chatbot.conversations import publishing
 from chatbot.conversations.history.importing import Summary, import_file
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import (
     Contact,
     Conversation,

@@ -10,7 +10,8 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from chatbot.accounts.models import AuditEntry, Team
-from chatbot.conversations import handling, services, suggestions
+from chatbot.conversations import handling, services
+from chatbot.conversations.drafts import suggestions
 from chatbot.conversations.history import exporting
 from chatbot.conversations.history.importing import import_file
 from chatbot.conversations.models import Conversation, ConversationRating, Inbox, Suggestion

@@ -17,8 +17,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from chatbot.conversations.answering import AnswerContext
-        from chatbot.conversations.composition import build_answerer
+        from chatbot.conversations.answers.answering import AnswerContext
+        from chatbot.conversations.answers.composition import build_answerer
 
         inbox = Inbox.objects.filter(key=options["inbox"]).first() if options["inbox"] else Inbox.objects.first()
         if options["inbox"] and inbox is None:

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: str, **options: Any) -> None:
-        from chatbot.conversations import measuring
+        from chatbot.conversations.answers import measuring
         from retrieval.embedding import EmbedderUnavailable
         from retrieval.evaluation import BadDataset
 

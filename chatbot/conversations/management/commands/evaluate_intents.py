@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     def handle(self, *_args: str, **options: Any) -> None:
-        from chatbot.conversations import intent_measuring
+        from chatbot.conversations.canned_replies import intent_measuring
         from retrieval.embedding import EmbedderUnavailable, get_embedder
 
         if options["shots"] < 1:

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chatbot.conversations import exam
+from chatbot.conversations.answers import exam
 from retrieval.models import Document
 from retrieval.records import Turn
 
@@ -22,8 +22,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from chatbot.conversations.answering import Answer, AnswerContext
-        from chatbot.conversations.composition import build_answerer
+        from chatbot.conversations.answers.answering import Answer, AnswerContext
+        from chatbot.conversations.answers.composition import build_answerer
 
         try:
             lines = options["file"].read_text(encoding="utf-8").splitlines()

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     def handle(self, *_args: str, **options: Any) -> None:
-        from chatbot.conversations import fitting, measuring
+        from chatbot.conversations.answers import fitting, measuring
         from retrieval.embedding import EmbedderUnavailable
         from retrieval.evaluation import BadDataset
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chatbot.conversations import publishing
+from chatbot.conversations.live import publishing
 from chatbot.conversations.models import Contact
 from chatbot.training import erased_selectors, erasure
 from chatbot.training.models import Erasure
