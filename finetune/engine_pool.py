@@ -19,6 +19,7 @@ from django.db import DatabaseError
 from finetune.backing import ActiveSide, Backed
 from finetune.engines import load_beside, load_engine
 from finetune.engines.admission import backoff_seconds
+from finetune.lost_connections import through_a_lost_connection
 from finetune.records import (
     Engine,
     EngineConfig,
@@ -213,7 +214,7 @@ class ServingEngine:
     # Adapters.
     def _look(self) -> str:
         try:
-            return self._wanted() if self._wanted is not None else self._adapter
+            return through_a_lost_connection(self._wanted) if self._wanted is not None else self._adapter
         except DatabaseError as error:
             logger.warning("The active adapter could not be read: %s", error)
             return self._adapter
@@ -243,7 +244,7 @@ class ServingEngine:
         """A canary that was promoted keeps its conversations until the active side has its adapter too."""
         now = self._trial.trial
         try:
-            wanted = self._wanted_trial()
+            wanted = through_a_lost_connection(self._wanted_trial)
         except DatabaseError as error:
             logger.warning("The canary could not be read: %s", error)
             return now

@@ -4,15 +4,15 @@ A claim is a conditional UPDATE that must change exactly one row; every sign of 
 """
 
 import logging
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from finetune import workers
+from finetune.lost_connections import through_a_lost_connection
 from finetune.models import Evaluation
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,6 @@ LEASE: Final = timedelta(seconds=45)
 ATTEMPTS: Final = 3
 _BEAT: Final = timedelta(seconds=2)
 _State = Evaluation.State
-T = TypeVar("T")
 
 
 class Lost(Exception):
@@ -83,17 +82,6 @@ def _progress(evaluation: Evaluation, told: dict[str, Any]) -> dict[str, Any]:
     done, steps = int(told["done"]), int(told["steps"])
     left = round(passed / done * (steps - done)) if done else None
     return {"done": done, "steps": steps, "side": str(told.get("side", "")), "eta_seconds": left}
-
-
-def through_a_lost_connection(work: Callable[[], T]) -> T:
-    """Do it; where the database's connection broke since it was last used, once more on a new one."""
-    try:
-        return work()
-    except (OperationalError, InterfaceError):
-        if connection.in_atomic_block:
-            raise
-        connection.close()
-        return work()
 
 
 def put_back() -> int:

@@ -18,9 +18,10 @@ from django.utils import timezone
 
 from finetune import adapters, datasets, evaluation_claims, evaluation_job, evaluation_questions, gate
 from finetune import probes as probing
-from finetune.evaluation_claims import Lost, ours, through_a_lost_connection
+from finetune.evaluation_claims import Lost, ours
 from finetune.evaluation_job import EvaluationRefused, Job
 from finetune.evaluation_process import EvaluationDied, examine
+from finetune.lost_connections import through_a_lost_connection
 from finetune.models import Adapter, Dataset, Evaluation
 
 logger = logging.getLogger(__name__)

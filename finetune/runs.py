@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from finetune import adapter_files, adapters, canaries, dataset_rows, training_folder, workers
 from finetune.adapter_files import AdapterRefused
 from finetune.dataset_rows import DatasetRefused
+from finetune.lost_connections import let_go
 from finetune.models import Adapter, Dataset, Example, TrainingRun
 from finetune.training_config import TrainingConfig, TrainingRefused, from_json
 from finetune.training_folder import STOPPED, TrainingOrder, TrainingResult
@@ -250,7 +251,7 @@ def _attend(run: TrainingRun, folder: Path, spawn: Callable[[Path], subprocess.P
                     held_until = now + LEASE.total_seconds()
                 except DatabaseError as error:
                     logger.warning("Training %s could not be noted: %s", run.pk, error)
-                    _let_go()
+                    let_go()
                     if now > held_until:
                         raise _Lost from error
             if training_folder.cancel_asked(folder):
@@ -280,12 +281,6 @@ def _tell(run: TrainingRun, folder: Path) -> bool:
     if TrainingRun.objects.filter(pk=run.pk, cancel_asked=True).exists():
         training_folder.ask_to_cancel(folder)
     return True
-
-
-def _let_go() -> None:
-    """Give up a connection that failed, so that the next try opens a new one."""
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
-from finetune import adapters, engine_pool
+from finetune import adapters, engine_pool, lost_connections
 from finetune.engine_pool import ServingEngine, config_from_settings
 from finetune.engines.mock import MockEngine
 from finetune.records import Engine, EngineConfig, EngineUnavailable
@@ -200,6 +201,20 @@ def test_it_follows_the_active_adapter_and_keeps_the_reason_when_one_is_refused(
     wanted[0] = ""
     assert until(lambda: served_by(""))
     assert serving.status().adapter_problem == ""
+
+
+def test_it_follows_through_a_connection_that_broke(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_pool, "FOLLOW_SECONDS", 0.0)
+    let_go: list[bool] = []
+    monkeypatch.setattr(lost_connections, "let_go", lambda: let_go.append(True))
+
+    def wanted() -> str:
+        if not let_go:
+            raise OperationalError("the connection is closed")
+        return "good-1"
+
+    serving = ServingEngine(CONFIG, Floor(), load=lambda _config: Picky(), wanted_adapter=wanted)
+    assert until(lambda: serving.generate(ask()).result.adapter == "good-1")
 
 
 def test_an_adapter_that_is_refused_at_the_start_leaves_the_base_model_answering() -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from finetune import canaries, datasets, evaluation_claims, evaluation_job, evaluation_questions, evaluations, probes
 from finetune.evaluation_job import EvaluationRefused, Job, Outcome
 from finetune.evaluation_process import EvaluationDied
+from finetune.lost_connections import through_a_lost_connection
 from finetune.models import Adapter, Dataset, Evaluation, Example
 
 pytestmark = pytest.mark.django_db
@@ -273,7 +274,7 @@ def test_a_connection_that_broke_is_opened_again() -> None:
             raise OperationalError("server closed the connection unexpectedly")
         return 7
 
-    assert evaluation_claims.through_a_lost_connection(work) == 7
+    assert through_a_lost_connection(work) == 7
 
 
 @pytest.mark.django_db(transaction=True)

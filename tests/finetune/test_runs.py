@@ -217,7 +217,7 @@ def test_a_database_that_is_away_for_a_while_costs_nothing(
         return real(run, folder)
 
     monkeypatch.setattr(runs, "_tell", tell)
-    monkeypatch.setattr(runs, "_let_go", lambda: None)
+    monkeypatch.setattr(runs, "let_go", lambda: None)
     run = runs.carry_out(ordered.pk, spawn=process(f"time.sleep(0.5)\n{_code(adapter_a)}"))
     assert run is not None and run.state == "done"
 

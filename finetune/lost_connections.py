@@ -1,0 +1,25 @@
+"""A database connection that broke stays broken for a thread that no request or task ends: it has to be given up."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import InterfaceError, OperationalError, connection
+
+T = TypeVar("T")
+
+
+def through_a_lost_connection(work: Callable[[], T]) -> T:
+    """Do it; where this thread's connection broke since it was last used, once more on a new one."""
+    try:
+        return work()
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        let_go()
+        return work()
+
+
+def let_go() -> None:
+    """Give up a connection that failed, so that the next try opens a new one."""
+    if not connection.in_atomic_block:
+        connection.close()
