@@ -30,7 +30,7 @@ from finetune.dataset_rows import DatasetRefused
 from finetune.lost_connections import let_go
 from finetune.models import Adapter, Dataset, Example, TrainingRun
 from finetune.training_config import TrainingConfig, TrainingRefused, from_json
-from finetune.training_folder import STOPPED, TrainingOrder, TrainingResult
+from finetune.training_folder import CANCELLED, STOPPED, TrainingOrder, TrainingResult
 
 logger = logging.getLogger(__name__)
 
@@ -211,6 +211,8 @@ def _of_another(run: TrainingRun, folder: Path) -> TrainingResult | None:
                 continue
             shutil.rmtree(folder / "adapter", ignore_errors=True)
             scaled.rename(folder / "adapter")
+        if TrainingRun.objects.filter(pk=run.pk, cancel_asked=True).exists():
+            return TrainingResult("cancelled", CANCELLED)
         said = f"Nothing was trained: run {other.pk} differs in its strength alone, and these are its weights.\n"
         (folder / "log.txt").write_text(said, encoding="utf-8")
         return TrainingResult("done", "The adapter is trained.", dict(other.adapter.card.get("figures") or {}))
@@ -295,7 +297,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _without_result(run: TrainingRun, folder: Path, status: int) -> TrainingResult | None:
     """A process that left no result: it was stopped or killed, and is tried again from its checkpoint."""
     if training_folder.cancel_asked(folder):
-        return TrainingResult("cancelled", "The training was cancelled. What it had learnt is not used.")
+        return TrainingResult("cancelled", CANCELLED)
     if status != STOPPED:
         logger.warning("The process of training %s ended with status %s.", run.pk, status)
     waiting = {"state": _State.QUEUED, "worker": "", "pid": None, "lease_until": None}

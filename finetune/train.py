@@ -28,7 +28,13 @@ from finetune.memory import is_out_of_memory  # noqa: E402
 from finetune.starter.examples import TEST_FROM as COMPANIES  # noqa: E402
 from finetune.starter.examples import examples  # noqa: E402
 from finetune.training_config import TrainingConfig, TrainingRefused, steps  # noqa: E402
-from finetune.training_folder import STOPPED, FolderBusy, TrainingOrder, TrainingResult  # noqa: E402
+from finetune.training_folder import (  # noqa: E402
+    CANCELLED,
+    STOPPED,
+    FolderBusy,
+    TrainingOrder,
+    TrainingResult,
+)
 from finetune.training_rows import beside  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -122,7 +128,7 @@ def train(folder: Path, order: TrainingOrder) -> TrainingResult:
     if watch.verdict:
         return TrainingResult("failed", watch.verdict)
     if watch.stopped == "cancel":
-        return TrainingResult("cancelled", "The training was cancelled. What it had learnt is not used.")
+        return TrainingResult("cancelled", CANCELLED)
     if watch.stopped:
         raise _Stopped(watch.stopped)
     if trainer.is_world_process_zero():

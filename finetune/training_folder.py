@@ -24,6 +24,7 @@ from typing import Any, Final, Literal
 
 from finetune.training_config import TrainingConfig, TrainingRefused, from_json
 
+CANCELLED: Final = "The training was cancelled. What it had learnt is not used."
 STOPPED: Final = 75
 """Exit status of a process that was told to stop and can go on later (EX_TEMPFAIL)."""
 _TAIL: Final = 64 * 1024

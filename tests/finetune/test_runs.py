@@ -113,6 +113,23 @@ def test_a_run_that_differs_in_its_strength_alone_takes_the_weights_that_are_the
         at(0.5, seed=7)  # another training
 
 
+def test_a_run_that_is_cancelled_while_it_takes_weights_is_cancelled(
+    ordered: TrainingRun, data: Dataset, model_folder: Path, adapter_a: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert runs.carry_out(ordered.pk, spawn=ends(adapter_a)) is not None
+    other = runs.order(dataset=data, base_model=str(model_folder), config=replace(CONFIG, strength=0.5), by="ann")
+    scale = adapter_files.scale
+
+    def cancelled_meanwhile(*arguments: Any) -> None:
+        assert runs.cancel(run=other, by="bob")
+        scale(*arguments)
+
+    monkeypatch.setattr(adapter_files, "scale", cancelled_meanwhile)
+    run = runs.carry_out(other.pk, spawn=ends(adapter_a))
+    assert run is not None and (run.state, run.adapter) == ("cancelled", None)
+    assert Adapter.objects.count() == 1
+
+
 def test_a_damaged_adapter_lends_its_weights_to_no_other_run(
     ordered: TrainingRun, data: Dataset, model_folder: Path, adapter_a: Path
 ) -> None:
