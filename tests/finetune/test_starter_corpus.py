@@ -1,0 +1,50 @@
+"""Manuals and catalogues as plain text for the starter model's course."""
+
+import zipfile
+from pathlib import Path
+
+import polib
+import pytest
+
+from benchmarks import starter_corpus
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("Use :class:`~django.db.Model` and ``pip``.", "Use Model and pip."),
+        ("See :ref:`the guide <guide>` or `here <http://x.test>`_.", "See the guide or here."),
+        ("It is **very** *good*.", "It is very good."),
+        ("Type this::\n\n    rm -rf /\n\nThen wait.", "Type this:\nThen wait."),
+        (".. image:: a.png\n   :alt: A\n\nAfter.", "After."),
+        (".. note::\n\n   Mind this.", "\nMind this."),
+    ],
+)
+def test_a_manual_loses_its_markup_and_code(written: str, plain: str) -> None:
+    assert starter_corpus.without_rst(written) == plain
+
+
+def test_markdown_keeps_headings_and_words() -> None:
+    written = "---\ntitle: A\n---\n# Head\n\n![x](y.png)[Link](http://x.test) `code` <b>bold</b>\n\n```\nrm\n```\nEnd."
+    assert starter_corpus.without_markdown(written).split() == ["#", "Head", "Link", "code", "bold", "End."]
+
+
+def test_strings_of_a_catalogue_come_once_without_tags_and_places(tmp_path: Path) -> None:
+    file = polib.POFile()
+    file.append(
+        polib.POEntry(
+            msgid="Your <b>order</b> %(order_number)s is on its way", msgstr="您的订单 %(order_number)s 已发货"
+        )
+    )
+    file.append(polib.POEntry(msgid="Short", msgstr="短"))
+    wheel = tmp_path / "shop-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as members:
+        members.writestr("shop/locale/zh_Hans/LC_MESSAGES/django.po", str(file))
+        members.writestr("shop/locale/fr/LC_MESSAGES/django.po", str(file))
+    seen: set[str] = set()
+    found = starter_corpus.entries(wheel, seen)
+    assert found == [("Your order order number is on its way", "您的订单 order number 已发货")]
+    assert starter_corpus.entries(wheel, seen) == []
+    pages = list(starter_corpus.catalogue_pages("shop", found * 20))
+    assert {name for name, _text in pages} == {"shop-en", "shop-zh"}
+    assert pages == list(starter_corpus.catalogue_pages("shop", found * 20))
