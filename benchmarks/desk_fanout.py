@@ -17,10 +17,11 @@ import random
 import tempfile
 import time
 import uuid
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
@@ -31,6 +32,7 @@ from benchmarks.chats import Chat
 from benchmarks.idle_sockets import allow_files
 from tests.faults.stack import Stack, embedded
 
+T = TypeVar("T")
 AT_ONCE: Final = 20
 PATIENCE_SECONDS: Final = 10.0
 """So long after the last message a row that has not come counts as lost."""
@@ -176,15 +178,23 @@ async def _measure(stack: Stack, arguments: argparse.Namespace) -> dict[str, Any
 
 async def _customers(port: int, count: int) -> list[Chat]:
     """Each with a conversation that holds one message."""
-    gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int) -> Chat:
-        async with gate:
-            chat = await Chat.open(port)
-            await chat.say(f"Hello, this is customer {number}")
-            return chat
+        chat = await Chat.open(port)
+        await chat.say(f"Hello, this is customer {number}")
+        return chat
 
-    return await asyncio.gather(*(one(number) for number in range(count)))
+    return await _few_at_once(one(number) for number in range(count))
+
+
+async def _few_at_once(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(task: Coroutine[Any, Any, T]) -> T:
+        async with gate:
+            return await task
+
+    return await asyncio.gather(*map(one, work))
 
 
 def _phase(*, together: bool) -> float:
@@ -193,13 +203,7 @@ def _phase(*, together: bool) -> float:
 
 async def _catch_up(chats: list[Chat]) -> None:
     """What another process has written, the notice that an agent has it, no socket of this one was told."""
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(chat: Chat) -> None:
-        async with gate:
-            await chat.ping()
-
-    await asyncio.gather(*(one(chat) for chat in chats))
+    await _few_at_once(chat.ping() for chat in chats)
 
 
 async def _drain(chat: Chat, phase: float) -> None:
