@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatbot.conversations.answers import language
+from chatbot.conversations.answers import language, verification
 from chatbot.conversations.answers.answering import Answer, AnswerContext, Cancelled
 from retrieval.embedding import get_embedder
 from retrieval.records import Turn
@@ -162,6 +162,36 @@ def test_a_sentence_that_says_the_opposite_is_cut(search: ThrowawaySearcher) -> 
     says = shop.Says("Worn shoes cannot be returned within 30 days of delivery for store credit [1].")
     answer = ask(search, "Can I return worn shoes?", engine=says)
     assert "cannot" not in answer.text
+
+
+def test_what_is_said_twice_is_said_once(search: ThrowawaySearcher) -> None:
+    answer = ask(search, "What does a repair cost?", engine=shop.Says("A repair costs 28 USD [1]. " * 4))
+    assert answer.text == "A repair costs 28 USD [1]."
+    assert [one["reason"] for one in answer.card["sentences"]] == ["", *["said already"] * 3]
+
+
+def test_a_model_that_goes_round_in_circles_is_stopped_and_the_document_answers(search: ThrowawaySearcher) -> None:
+    says = shop.Says("A repair costs " + "repair " * 300)
+    answer = ask(search, "What does a repair cost?", engine=says)
+    assert says.cancelled
+    assert "repair repair" not in answer.text and "28 USD" in answer.text
+    assert answer.card["sentences"][0]["reason"] == "the same words over and over"
+
+
+@pytest.mark.parametrize(
+    ("text", "stuck"),
+    [
+        ("it it it it", True),
+        ("the way to the way to the way to the way to", True),
+        ("可以退货可以退货可以退货可以退货", True),
+        ("No, no, no: worn shoes stay.", False),
+        ("Call 0000 0000 or 1 1 1 1 1.", False),
+        ("Returns are free. Returns are free. Returns are free. Returns are free.", False),  # whole ones: said already
+        ("哈哈哈", False),
+    ],
+)
+def test_a_stutter_is_told_from_speech(text: str, stuck: bool) -> None:
+    assert verification.stutters(text) is stuck
 
 
 def test_nobody_waits_for_an_answer_that_is_not_wanted_any_more(search: ThrowawaySearcher) -> None:

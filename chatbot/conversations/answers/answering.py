@@ -21,6 +21,7 @@ from chatbot.conversations.answers.wording import other_words
 from chatbot.conversations.canned_replies.intents import Asker, Chosen, PreparedReplies, choose
 from finetune.records import Engine, GenerationRequest, GenerationResult
 from finetune.records import Turn as GenerationTurn
+from finetune.support import without_marks
 from retrieval.records import Hit, Searcher, Turn
 
 Decision = Literal["answer", "clarify", "abstain", "handoff", "smalltalk", "canned"]
@@ -286,18 +287,21 @@ class Answerer:
         """Write the answer to one question. False when nothing survived verification."""
         request = _request(one, understood, context)
         for engine in dict.fromkeys([self._engine, self._fallback]):
-            said = False
+            said: set[str] = set()
             generation = engine.generate(request)
             for sentence in _sentences(iter(generation), cancelled, generation.cancel):
                 checked = check(sentence, one.passages, trusted=engine is self._fallback)
+                key = without_marks(checked.text).strip().casefold()
+                if checked.kept and key in said:
+                    checked = replace(checked, kept=False, reason="said already")
                 writing.checked.append(checked.card())
                 if not checked.kept:
                     continue
                 if one.lookup and engine is self._fallback and not said:  # it quotes, in the documents' language
                     writing.say(languages.say("other_language", understood.language) + "\n")
                 self._say(checked, one, writing, first=not said)
-                said = True
-            writing.results.append((generation.result, said))
+                said.add(key)
+            writing.results.append((generation.result, bool(said)))
             if said:
                 return True
         return False
@@ -352,13 +356,19 @@ def _request(one: Found, understood: Understanding, context: AnswerContext) -> G
 
 
 def _sentences(pieces: Iterator[str], cancelled: Callable[[], bool], cancel: Callable[[], None]) -> Iterator[str]:
-    """Whole sentences of a running generation. Raises Cancelled after telling the engine."""
+    """Whole sentences of a running generation, which ends early where it stutters.
+
+    Raises Cancelled after telling the engine.
+    """
     stream = StreamedSentences()
     for piece in pieces:
         if cancelled():
             cancel()
             raise Cancelled
         yield from stream.feed(piece)
+        if stream.stuck:
+            cancel()
+            break
     yield from stream.flush()
 
 

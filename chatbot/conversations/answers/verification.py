@@ -15,6 +15,11 @@ from finetune.terms import is_cjk
 
 _MARK: Final = re.compile(r"\s*\[(\d{1,3})\]")
 _END: Final = re.compile(r"[.!?。！？…]+[\"'”’»)）」]*$")
+_STUTTER: Final = re.compile(
+    r"\b([^\W\d_]+(?:[^\w.!?]+[^\W\d_]+){0,5}?)(?:[^\w.!?]+\1\b){3,}|([\u4e00-\u9fff]{1,8}?)\2{3,}", re.IGNORECASE
+)
+_TAIL: Final = 400
+"""Characters of an unfinished sentence that are looked at for a stutter."""
 _ADDRESS: Final = re.compile(r"https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.[\w.]+")
 
 
@@ -48,6 +53,11 @@ class Checked:
         }
 
 
+def stutters(text: str) -> bool:
+    """Whether the same words come four times in a row, as from a small model that found no end."""
+    return _STUTTER.search(text) is not None
+
+
 def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = False) -> Checked:
     """Judge one sentence. `trusted`: cut out of the passages by our own code, so only its marks are resolved."""
     gap = "\n\n" if sentence.startswith("\n\n") else "\n" if sentence.startswith("\n") else " "
@@ -57,6 +67,8 @@ def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = 
     found = support(sentence, texts, titles=[f"{passage.title} {passage.heading}" for passage in passages])
     if trusted and marks:
         return Checked(sentence.strip(), True, max(found.score, 0.98), marks, gap=gap)
+    if stutters(sentence):  # every word of it may stand in a passage
+        return Checked(sentence.strip(), False, 0.0, marks, "the same words over and over", gap)
     stray = [address for address in _ADDRESS.findall(sentence) if not any(address in text for text in texts)]
     reason = _reason(found.supported, bool(found.facts), bool(found.names), found.contradicted, bool(stray))
     if reason or found.passage < 0:
@@ -103,6 +115,11 @@ class StreamedSentences:
                 self._waiting = tail
                 yield from self._whole(head)
                 return
+
+    @property
+    def stuck(self) -> bool:
+        """Whether what has come of the next sentence goes round in circles."""
+        return stutters(self._waiting[-_TAIL:])
 
     def flush(self) -> Iterator[str]:
         head, self._waiting = self._waiting, ""
