@@ -80,6 +80,8 @@ _CODES: Final = {
     "a passage says the opposite": gettext_noop("a passage says the opposite"),
     "no passage supports it": gettext_noop("no passage supports it"),
     "nothing supports it": gettext_noop("no passage supports it"),
+    "said already": gettext_noop("said already"),
+    "the same words over and over": gettext_noop("the same words over and over"),
     "behaviour": gettext_noop("Behaviour: teach an example"),
     "retrieval": gettext_noop("Search: the passage must be found"),
     "knowledge": gettext_noop("Knowledge: an article is missing"),
