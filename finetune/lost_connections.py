@@ -13,13 +13,14 @@ def through_a_lost_connection(work: Callable[[], T]) -> T:
     try:
         return work()
     except (OperationalError, InterfaceError):
-        if connection.in_atomic_block:
+        if not let_go():
             raise
-        let_go()
         return work()
 
 
-def let_go() -> None:
-    """Give up a connection that failed, so that the next try opens a new one."""
-    if not connection.in_atomic_block:
-        connection.close()
+def let_go() -> bool:
+    """Give up a connection that failed, so that the next try opens a new one. False within a transaction."""
+    if connection.in_atomic_block:
+        return False
+    connection.close()
+    return True

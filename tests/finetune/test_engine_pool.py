@@ -206,7 +206,7 @@ def test_it_follows_the_active_adapter_and_keeps_the_reason_when_one_is_refused(
 def test_it_follows_through_a_connection_that_broke(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_pool, "FOLLOW_SECONDS", 0.0)
     let_go: list[bool] = []
-    monkeypatch.setattr(lost_connections, "let_go", lambda: let_go.append(True))
+    monkeypatch.setattr(lost_connections, "let_go", lambda: not let_go.append(True))
 
     def wanted() -> str:
         if not let_go:
