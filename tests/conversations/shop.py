@@ -37,8 +37,8 @@ def searcher(path: Path, documents: dict[str, str] | None = None) -> ThrowawaySe
     return ThrowawaySearcher(folder(path, documents), HashEmbedder())
 
 
-def answerer(search: ThrowawaySearcher, engine: Engine | None = None) -> Answerer:
-    floor = ExtractiveEngine(similarity=search.similarity)
+def answerer(search: ThrowawaySearcher, engine: Engine | None = None, *, fallback: Engine | None = None) -> Answerer:
+    floor = fallback or ExtractiveEngine(similarity=search.similarity)
     words = CollectionWords(search.texts())
     return Answerer(searcher=search, engine=engine or floor, fallback=floor, words_of=lambda _version: words)
 

@@ -1,5 +1,6 @@
 """Pages of adapters, trials and replays: who gets through, what is kept in the audit log, hostile words and numbers."""
 
+import re
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -7,10 +8,13 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from chatbot.accounts.models import AuditEntry
+from chatbot.conversations.answers.verification import Cut
 from chatbot.conversations.models import Message, Suggestion
 from chatbot.training import live_figures, page_work, parts
+from chatbot.training.templatetags.training import code_words
 from chatbot.training.text_difference import MOST, pieces
 from chatbot.training.views import replays
 from finetune import adapters, promotion, trial_reports
@@ -419,3 +423,9 @@ def test_endless_texts_are_compared_up_to_a_point_and_shown_whole() -> None:
     assert "".join(text for text, _marked in found["before"]) == left
     assert found["after"][-1][1] is True
     assert pieces("same " * MOST, "same " * MOST)["before"][0][1] is False
+
+
+@pytest.mark.parametrize("reason", list(Cut))
+def test_every_reason_for_cutting_a_sentence_has_chinese_words(reason: Cut) -> None:
+    with translation.override("zh-hans"):
+        assert re.search("[\u4e00-\u9fff]", code_words(reason))

@@ -16,7 +16,7 @@ from chatbot.conversations.answers import understanding as understandings
 from chatbot.conversations.answers.dial import Dial, Withheld
 from chatbot.conversations.answers.finding import Found
 from chatbot.conversations.answers.understanding import Understanding
-from chatbot.conversations.answers.verification import Checked, StreamedSentences, check
+from chatbot.conversations.answers.verification import Checked, Cut, StreamedSentences, check
 from chatbot.conversations.answers.wording import other_words
 from chatbot.conversations.canned_replies.intents import Asker, Chosen, PreparedReplies, choose
 from finetune.records import Engine, GenerationRequest, GenerationResult
@@ -29,6 +29,8 @@ Decision = Literal["answer", "clarify", "abstain", "handoff", "smalltalk", "cann
 ANSWER_FROM: Final = 0.5
 """Confidence from which a question is answered; the confidence is calibrated (see `evidence.py`)."""
 CLARIFY_OPTIONS: Final = 3
+REPEATED_MOST: Final = 2
+"""Sentences said again after which the rest of an answer is not waited for: a small model has found no end."""
 
 
 class Cancelled(Exception):
@@ -288,16 +290,22 @@ class Answerer:
         request = _request(one, understood, context)
         for engine in dict.fromkeys([self._engine, self._fallback]):
             said: set[str] = set()
+            repeated = 0
+            trusted = engine is self._fallback
             generation = engine.generate(request)
-            for sentence in _sentences(iter(generation), cancelled, generation.cancel):
-                checked = check(sentence, one.passages, trusted=engine is self._fallback)
+            for sentence in _sentences(iter(generation), cancelled, generation.cancel, trusted=trusted):
+                checked = check(sentence, one.passages, trusted=trusted)
                 key = without_marks(checked.text).strip().casefold()
                 if checked.kept and key in said:
-                    checked = replace(checked, kept=False, reason="said already")
+                    checked = replace(checked, kept=False, reason=Cut.REPEATED)
+                    repeated += 1
                 writing.checked.append(checked.card())
+                if repeated == REPEATED_MOST:
+                    generation.cancel()
+                    break
                 if not checked.kept:
                     continue
-                if one.lookup and engine is self._fallback and not said:  # it quotes, in the documents' language
+                if one.lookup and trusted and not said:  # it quotes, in the documents' language
                     writing.say(languages.say("other_language", understood.language) + "\n")
                 self._say(checked, one, writing, first=not said)
                 said.add(key)
@@ -355,8 +363,11 @@ def _request(one: Found, understood: Understanding, context: AnswerContext) -> G
     )
 
 
-def _sentences(pieces: Iterator[str], cancelled: Callable[[], bool], cancel: Callable[[], None]) -> Iterator[str]:
-    """Whole sentences of a running generation, which ends early where it stutters.
+def _sentences(
+    pieces: Iterator[str], cancelled: Callable[[], bool], cancel: Callable[[], None], *, trusted: bool
+) -> Iterator[str]:
+    """Whole sentences of a running generation, which ends early where it stutters, unless it is `trusted`: quotations
+    may.
 
     Raises Cancelled after telling the engine.
     """
@@ -366,7 +377,7 @@ def _sentences(pieces: Iterator[str], cancelled: Callable[[], bool], cancel: Cal
             cancel()
             raise Cancelled
         yield from stream.feed(piece)
-        if stream.stuck:
+        if not trusted and stream.stuck:
             cancel()
             break
     yield from stream.flush()

@@ -7,6 +7,7 @@ cut. Citation marks that point nowhere are removed, and a supported sentence wit
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from finetune.records import ContextPassage
@@ -21,6 +22,19 @@ _STUTTER: Final = re.compile(
 _TAIL: Final = 400
 """Characters of an unfinished sentence that are looked at for a stutter."""
 _ADDRESS: Final = re.compile(r"https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.[\w.]+")
+
+
+class Cut(StrEnum):
+    """Why a sentence is not said. Logged with the turn, so a value stays what it is; the pages have words for each."""
+
+    ADDRESS = "an address that no passage holds"
+    FACT = "a number, date or amount that no passage holds there"
+    NAME = "a name that no passage holds"
+    OPPOSITE = "a passage says the opposite"
+    UNSUPPORTED = "no passage supports it"
+    NOTHING = "nothing supports it"
+    STUTTER = "the same words over and over"
+    REPEATED = "said already"
 
 
 @dataclass(frozen=True)
@@ -49,7 +63,7 @@ class Checked:
             "kept": self.kept,
             "support": self.score,
             "passages": [index + 1 for index in self.passages],
-            "reason": self.reason,
+            "reason": str(self.reason),
         }
 
 
@@ -68,11 +82,11 @@ def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = 
     if trusted and marks:
         return Checked(sentence.strip(), True, max(found.score, 0.98), marks, gap=gap)
     if stutters(sentence):  # every word of it may stand in a passage
-        return Checked(sentence.strip(), False, 0.0, marks, "the same words over and over", gap)
+        return Checked(sentence.strip(), False, 0.0, marks, Cut.STUTTER, gap)
     stray = [address for address in _ADDRESS.findall(sentence) if not any(address in text for text in texts)]
     reason = _reason(found.supported, bool(found.facts), bool(found.names), found.contradicted, bool(stray))
     if reason or found.passage < 0:
-        return Checked(sentence.strip(), False, found.score, marks, reason or "nothing supports it", gap)
+        return Checked(sentence.strip(), False, found.score, marks, reason or Cut.NOTHING, gap)
     own = support(sentence, [texts[index] for index in marks]) if marks else None
     if own is not None and own.supported:
         return Checked(sentence.strip(), True, found.score, marks, gap=gap)
@@ -82,14 +96,14 @@ def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = 
 
 def _reason(supported: bool, facts: bool, names: bool, contradicted: bool, stray: bool) -> str:
     if stray:
-        return "an address that no passage holds"
+        return Cut.ADDRESS
     if facts:
-        return "a number, date or amount that no passage holds there"
+        return Cut.FACT
     if names:
-        return "a name that no passage holds"
+        return Cut.NAME
     if contradicted:
-        return "a passage says the opposite"
-    return "" if supported else "no passage supports it"
+        return Cut.OPPOSITE
+    return "" if supported else Cut.UNSUPPORTED
 
 
 def _marked(sentence: str, number: int) -> str:
