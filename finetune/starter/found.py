@@ -112,7 +112,7 @@ class Reading:
     def __bool__(self) -> bool:
         return bool(self._askable)
 
-    def page(self, chance: random.Random, *, most: int = 5) -> tuple[ContextPassage, ...]:
+    def page(self, chance: random.Random, *, most: int = 6) -> tuple[ContextPassage, ...]:
         """One to `most` passages in any order, one of them askable, some its neighbours and some from anywhere."""
         at = chance.choice(self._askable)
         chosen = {at}

@@ -7,6 +7,7 @@ foreseen. Pure and seeded: lesson i of a course is always the same, so that a co
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,9 +20,11 @@ from finetune.starter.slots import common_han, han, word
 Piece = tuple[str, float]
 
 CONTEXT_WEIGHT: Final = 0.1
-ECHOES_LATER: Final = 0.02
+ECHOES_LATER: Final = 0.06
 PLAIN_TEXT: Final = 0.08
 """Share of the lessons on documents that are a passage by itself: how the language goes on."""
+AS_SERVED: Final = 0.5
+"""Share of the pages that begin with a conversation as it is served, rules and all."""
 EARLIER_TURNS: Final = 0.15
 PAGES_TRIED: Final = 10
 """Most pages hold a sentence that can be asked for clearly; where everything is said twice none does."""
@@ -38,6 +41,17 @@ class Echo:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """A conversation exactly as it is served, then more questions on the same passages, each with its answer."""
+
+    first: StarterExample
+    more: tuple[Piece, ...]
+
+
+Lesson = Echo | Followed | list[Piece] | StarterExample
+
+
+@dataclass(frozen=True)
 class Course:
     """What is taught and when: `progress` runs from 0 to 1. Companies are numbered from 0."""
 
@@ -51,13 +65,13 @@ class Course:
     @classmethod
     def going_on(cls, *, seed: int) -> "Course":
         """For a model that has had a course: hardly more echoes and drills than keep them alive, and new companies."""
-        return cls(seed=seed, echoes_until=0.01, drills_until=0.0, one_page_until=0.0, pages_until=0.8)
+        return cls(seed=seed, echoes_until=0.02, drills_until=0.0, one_page_until=0.0, pages_until=0.75)
 
     def language(self, chance: random.Random) -> Language:
         return "en" if chance.random() < 0.6 else "zh"
 
 
-def lesson(course: Course, number: int, progress: float) -> Echo | list[Piece] | StarterExample:
+def lesson(course: Course, number: int, progress: float) -> Lesson:
     """Pieces of text, or (in the last part of a course) an example to render exactly as it will be served."""
     chance = random.Random(f"{course.seed} lesson {number}")
     if progress < course.echoes_until or chance.random() < ECHOES_LATER:
@@ -93,19 +107,23 @@ def drill(chance: random.Random, language: Language) -> list[Piece]:
     return pieces
 
 
-def page(course: Course, chance: random.Random, *, passages: int, questions: int) -> list[Piece]:
+def page(course: Course, chance: random.Random, *, passages: int, questions: int) -> Followed | list[Piece]:
     """The passages of one company, then several questions on them, each with its answer."""
     about = company(chance.randrange(course.companies), course.language(chance))
     kind = chance.choices(list(KINDS), weights=list(KINDS.values()))[0]
     first = example(about, kind, chance, passages=passages)
-    pieces = [_shown(first.request.passages), *_asked(first, opens=False)]
-    for _ in range(questions - 1):
-        again = ask_again(first, about, chance)
-        pieces += _asked(again, opens=True) if again else []
-    return pieces
+    again = (ask_again(first, about, chance) for _ in range(questions - 1))
+    return _page(first, [one for one in again if one is not None], chance)
 
 
-def reading(course: Course, read: Reading, number: int, progress: float) -> list[Piece] | StarterExample:
+def _page(first: StarterExample, again: Sequence[StarterExample], chance: random.Random) -> Followed | list[Piece]:
+    more = [piece for one in again for piece in _asked(one, opens=True)]
+    if chance.random() < AS_SERVED:
+        return Followed(first, tuple(more))
+    return [_shown(first.request.passages), *_asked(first, opens=False), *more]
+
+
+def reading(course: Course, read: Reading, number: int, progress: float) -> Lesson:
     """Lesson `number` on documents: a passage by itself, several questions on a few of them, or one as it is served."""
     chance = random.Random(f"{course.seed} reading {number}")
     pages = progress < course.pages_until
@@ -116,8 +134,7 @@ def reading(course: Course, read: Reading, number: int, progress: float) -> list
         if made and not pages:
             return _with_turns(made, chance)
         if made:
-            questions = (_asked(one, opens=place > 0) for place, one in enumerate(made))
-            return [_shown(shown), *(piece for pieces in questions for piece in pieces)]
+            return _page(made[0], made[1:], chance)
     (passage,) = read.page(chance, most=1)
     return [(f"{passage.title}\n{passage.text}\n", 1.0)]
 

@@ -11,13 +11,22 @@ from typing import Any, Final
 from finetune import prompt
 from finetune.starter.examples import StarterExample
 from finetune.starter.found import Reading
-from finetune.starter.lessons import CONTEXT_WEIGHT, Course, Echo, Piece, lesson, reading
+from finetune.starter.lessons import CONTEXT_WEIGHT, Course, Echo, Followed, Lesson, Piece, lesson, reading
 
 CITATION_WEIGHT: Final = 4.0
 """Of the number in `[2]`: one token in twenty of an answer, and the hardest one, because it stands far from what it
 follows from."""
+FRESH_ECHOES: Final = 0.7
+"""Share of the echoes that are of tokens the model has only just been given, where there are any."""
 LESSONS_PER_ROW: Final = 1000
 """Lesson numbers set aside for a row; a row of 4,096 tokens holds some forty."""
+
+
+OPENING: Final = 3
+OPENING_WEIGHT: Final = 3.0
+"""Of the first OPENING tokens of an answer, which decide what it quotes; the others follow from them."""
+TRIES: Final = 5
+"""Lessons tried for the rest of a row before it is padded: most are longer than what is left."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +39,22 @@ class Row:
 
 
 def tokenize(
-    taught: Echo | Sequence[Piece] | StarterExample, tokenizer: Any, *, length: int
+    taught: Lesson, tokenizer: Any, *, length: int, fresh: Sequence[int] = ()
 ) -> tuple[list[int], list[float]]:
     """Ids and weights of one lesson. What does not fit into `length` tokens comes back empty."""
     if isinstance(taught, Echo):
-        return _echo(taught, tokenizer, length)
+        return _echo(taught, tokenizer, length, fresh)
     if isinstance(taught, StarterExample):
-        try:
-            asked, answered = prompt.answer_ids(taught.request, taught.answer, tokenizer, budget=length - 64)
-        except prompt.PromptTooLong:
-            return [], []
-        return asked + answered, [CONTEXT_WEIGHT] * len(asked) + _answer_weights(answered, tokenizer)
+        return _served(taught, tokenizer, length)
+    pieces: Sequence[Piece]
     ids: list[int] = []
     weights: list[float] = []
-    for text, weight in taught:
+    if isinstance(taught, Followed):
+        ids, weights = _served(taught.first, tokenizer, length)
+        pieces = taught.more if ids else ()
+    else:
+        pieces = taught
+    for text, weight in pieces:
         piece = prompt.encode(tokenizer, text)
         if len(ids) + len(piece) > length:
             break
@@ -52,20 +63,30 @@ def tokenize(
     return ids, weights
 
 
+def _served(taught: StarterExample, tokenizer: Any, length: int) -> tuple[list[int], list[float]]:
+    try:
+        asked, answered = prompt.answer_ids(taught.request, taught.answer, tokenizer, budget=length - 64)
+    except prompt.PromptTooLong:
+        return [], []
+    return asked + answered, [CONTEXT_WEIGHT] * len(asked) + _answer_weights(answered, tokenizer)
+
+
 def _answer_weights(ids: Sequence[int], tokenizer: Any) -> list[float]:
-    """1 for each token, more for the number of a citation."""
+    """1 for each token, more for the first ones and for the number of a citation."""
     tokens: list[str] = tokenizer.convert_ids_to_tokens(list(ids))
     before = ["", *tokens]
     return [
-        CITATION_WEIGHT if token.isdigit() and last.endswith("[") else 1.0
-        for last, token in zip(before, tokens, strict=False)
+        CITATION_WEIGHT if token.isdigit() and last.endswith("[") else OPENING_WEIGHT if place < OPENING else 1.0
+        for place, (last, token) in enumerate(zip(before, tokens, strict=False))
     ]
 
 
-def _echo(taught: Echo, tokenizer: Any, length: int) -> tuple[list[int], list[float]]:
+def _echo(taught: Echo, tokenizer: Any, length: int, fresh: Sequence[int]) -> tuple[list[int], list[float]]:
     special = set(tokenizer.all_special_ids)
     known = [token for token in range(len(tokenizer)) if token not in special]
-    ids = random.Random(taught.seed).choices(known, k=min(taught.length, length // 2))
+    chance = random.Random(taught.seed)
+    drawn_from = fresh if fresh and chance.random() < FRESH_ECHOES else known
+    ids = chance.choices(drawn_from, k=min(taught.length, length // 2))
     # The first token of the second half cannot be foreseen.
     return ids + ids, [0.0] * (len(ids) + 1) + [1.0] * (len(ids) - 1)
 
@@ -78,6 +99,7 @@ def row(
     tokenizer: Any,
     length: int,
     read: Reading | None = None,
+    fresh: Sequence[int] = (),
 ) -> Row:
     """Row `number`: lessons one after the other until it is full. The rest is padding of weight 0.
 
@@ -86,15 +108,17 @@ def row(
     ids: list[int] = []
     weights: list[float] = []
     positions: list[int] = []
+    misses = 0
     for lesson_number in range(number * LESSONS_PER_ROW, (number + 1) * LESSONS_PER_ROW):
         taught = (
             reading(course, read, lesson_number, progress)
             if read and lesson_number % 2
             else lesson(course, lesson_number, progress)
         )
-        piece, weight = tokenize(taught, tokenizer, length=length)
+        piece, weight = tokenize(taught, tokenizer, length=length, fresh=fresh)
         if len(ids) + len(piece) > length:
-            if ids:
+            misses += bool(ids)
+            if misses == TRIES:
                 break
             continue
         ids += piece

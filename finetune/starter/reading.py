@@ -2,7 +2,7 @@
 
 from finetune import prompt
 from finetune.starter.examples import StarterExample
-from finetune.starter.lessons import Course, Echo, lesson
+from finetune.starter.lessons import Course, Echo, Followed, lesson
 
 LESSONS = 6000
 SIGNS = "àâäçéèêëîïôöùûüñßøåæœ¿¡“”‘’–—…€£¥°²½×·•→👟🙂👍 ，。？！：；（）「」《》、【】"
@@ -16,9 +16,14 @@ def sample_text(seed: int) -> list[str]:
         taught = lesson(course, number, progress=(number % 100) / 100)
         if isinstance(taught, Echo):
             continue  # no text
-        if isinstance(taught, StarterExample):
-            messages = prompt.messages_for(taught.request)
-            texts.append("\n".join([*(one["content"] for one in messages), taught.answer]))
+        if isinstance(taught, Followed):
+            texts.append("".join([_served(taught.first), *(text for text, _weight in taught.more)]))
+        elif isinstance(taught, StarterExample):
+            texts.append(_served(taught))
         else:
             texts.append("".join(text for text, _weight in taught))
     return texts
+
+
+def _served(taught: StarterExample) -> str:
+    return "\n".join([*(one["content"] for one in prompt.messages_for(taught.request)), taught.answer])

@@ -11,7 +11,7 @@ from finetune.records import ContextPassage, GenerationRequest, Turn
 from finetune.starter.companies import phrases
 from finetune.starter.examples import StarterExample
 from finetune.starter.found import WORDS, Reading, passages_of
-from finetune.starter.lessons import Course, reading
+from finetune.starter.lessons import Course, Followed, reading
 from finetune.support import citation_marks, sentences, support, without_marks
 from finetune.terms import coverage, term_set
 
@@ -122,7 +122,7 @@ def test_the_same_seed_asks_the_same(english: Reading) -> None:
 def test_lessons_on_documents_are_pages_first_and_later_as_they_are_served(english: Reading) -> None:
     course = Course.going_on(seed=1)
     early = [reading(course, english, number, 0.1) for number in range(30)]
-    assert all(isinstance(one, list) for one in early)
+    assert {type(one) for one in early} == {list, Followed}
     assert early == [reading(course, english, number, 0.1) for number in range(30)]
     late = [one for one in (reading(course, english, number, 0.9) for number in range(60)) if not isinstance(one, list)]
     assert late and any(len(one.request.turns) == 3 for one in late)

@@ -28,6 +28,7 @@ TINY = Pretraining(
 )
 
 
+HEAVY = {packing.CITATION_WEIGHT, packing.OPENING_WEIGHT}
 ROOMY = replace(TINY, tokens=10 * 768 * 2, length=768)
 """Conversations fit into it."""
 
@@ -140,7 +141,7 @@ def test_a_row_is_full_of_whole_lessons_and_the_rest_weighs_nothing(tokenizer: A
     starts = [place for place, position in enumerate(made.positions) if position == 0]
     assert len(starts) >= 2
     assert made == packing.row(3, course=course, progress=0.0, tokenizer=tokenizer, length=512)
-    assert set(made.weights[starts[-1] :]) <= {0.0, lessons.CONTEXT_WEIGHT, 1.0, packing.CITATION_WEIGHT}
+    assert set(made.weights[starts[-1] :]) <= {0.0, lessons.CONTEXT_WEIGHT, 1.0, *HEAVY}
 
 
 def test_an_echo_repeats_its_first_half_and_weighs_what_can_be_foreseen(tokenizer: Any) -> None:
@@ -165,9 +166,42 @@ def test_an_example_is_rendered_exactly_as_it_will_be_served(tokenizer: Any) -> 
     assert weights[: len(rendered)] == [lessons.CONTEXT_WEIGHT] * len(rendered)
     answered = list(zip(ids[len(rendered) :], weights[len(rendered) :], strict=True))
     cited = [tokenizer.decode([token]) for token, weight in answered if weight == packing.CITATION_WEIGHT]
-    assert cited and all(one.isdigit() for one in cited)
-    assert {weight for _token, weight in answered} == {1.0, packing.CITATION_WEIGHT}
-    assert sum(weight > 1.0 for _token, weight in answered) == served.answer.count("[")
+    assert cited and all(one.isdigit() for one in cited) and len(cited) == served.answer.count("[")
+    opening = [weight for _token, weight in answered[: packing.OPENING]]
+    assert opening == [packing.OPENING_WEIGHT] * packing.OPENING
+    assert {weight for _token, weight in answered[packing.OPENING :]} == {1.0, packing.CITATION_WEIGHT}
+
+
+def test_a_page_may_begin_as_it_is_served_and_go_on_with_questions(tokenizer: Any) -> None:
+    course = lessons.Course.going_on(seed=1)
+    pages = [lessons.lesson(course, number, 0.3) for number in range(60)]
+    served = [one for one in pages if isinstance(one, lessons.Followed) and one.more]
+    assert 10 < len(served) < 50
+    one = served[0]
+    ids, weights = packing.tokenize(one, tokenizer, length=4096)
+    alone, _weights = packing.tokenize(one.first, tokenizer, length=4096)
+    assert ids[: len(alone)] == alone and len(ids) == len(weights) > len(alone)
+    assert tokenizer.decode(ids[len(alone) :]).startswith("<|im_start|>user\n<question>")
+    assert packing.tokenize(one, tokenizer, length=100) == ([], [])
+
+
+def test_tokens_that_are_new_are_echoed_most(tokenizer: Any) -> None:
+    fresh = range(590, 600)
+    echoes = [packing.tokenize(lessons.Echo(str(n), 50), tokenizer, length=512, fresh=fresh)[0] for n in range(100)]
+    of_fresh = sum(set(ids) <= set(fresh) for ids in echoes)
+    assert 55 <= of_fresh <= 85
+
+
+def test_what_is_scored_comes_in_few_sizes() -> None:
+    import torch
+
+    weights = torch.zeros(2, 700)
+    weights[0, [3, 600]] = 1.0
+    weights[1, 5] = 0.1
+    counts = pretraining._counting(weights)
+    assert len(counts) == pretraining.ALIKE and {3, 5, 600} <= set(counts.tolist())
+    assert counts.tolist() == sorted(set(counts.tolist()))
+    assert pretraining._counting(torch.ones(1, 700)).tolist() == list(range(700))
 
 
 def test_a_model_that_goes_on_gets_other_lessons_and_hardly_any_drills() -> None:
