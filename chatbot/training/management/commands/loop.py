@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from chatbot.conversations.refusals import Refusal
 from chatbot.training import looping
-from finetune.training_config import TrainingConfig, from_options
+from chatbot.training.management import training_options
+from finetune.training_config import from_options
 
 STRENGTHS: Final = [1.0, 0.7, 0.4]
 
@@ -19,29 +20,11 @@ class Command(BaseCommand):
     help = "Harvest, approve what carries no flag, freeze, train, evaluate, and promote what passes the gate."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        usual = TrainingConfig()
         parser.add_argument(
             "--base", default="", metavar="MODEL", help="default: GENERATOR_MODEL, or the starter model"
         )
         parser.add_argument("--name", default="Loop", help="name of the dataset")
-        parser.add_argument("--rank", type=int, default=usual.rank)
-        parser.add_argument("--epochs", type=int, default=usual.epochs)
-        parser.add_argument("--max-steps", type=int, default=usual.max_steps)
-        parser.add_argument("--batch", type=int, default=usual.batch)
-        parser.add_argument("--learning-rate", type=float, default=1e-3, help="small models want more than large ones")
-        parser.add_argument("--max-tokens", type=int, default=usual.max_tokens)
-        parser.add_argument(
-            "--lessons", type=float, default=usual.lessons, help="generated lessons beside each example"
-        )
-        parser.add_argument(
-            "--unanswered", type=float, default=usual.unanswered, help="share of examples also shown without an answer"
-        )
-        parser.add_argument(
-            "--quotations",
-            type=float,
-            default=usual.quotations,
-            help="questions made of the passages, for each example",
-        )
+        training_options.add(parser, learning_rate=1e-3)
         parser.add_argument(
             "--strength",
             type=float,
@@ -50,7 +33,6 @@ class Command(BaseCommand):
             dest="strengths",
             help="how far towards what was learnt, 1: all the way; several are tried until the gate lets one through",
         )
-        parser.add_argument("--seed", type=int, default=usual.seed)
         parser.add_argument("--share", type=float, default=0.2, help="of the conversations that go on trial")
         parser.add_argument("--no-promote", action="store_true", help="end with the gate's verdict")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

@@ -9,25 +9,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from chatbot.accounts import audit
+from chatbot.training.management import training_options
 from finetune import runs
 from finetune.estimating import estimate
 from finetune.models import Dataset, Example, TrainingRun
-from finetune.training_config import TrainingConfig, TrainingRefused, from_options
+from finetune.training_config import TrainingRefused, from_options
 
-NAMES = (
-    "rank",
-    "epochs",
-    "max_steps",
-    "batch",
-    "accumulate",
-    "learning_rate",
-    "max_tokens",
-    "lessons",
-    "unanswered",
-    "quotations",
-    "strength",
-    "seed",
-)
 ACTOR = "manage.py train"
 
 
@@ -35,13 +22,10 @@ class Command(BaseCommand):
     help = "Train an adapter on a frozen dataset. Waits for the end unless --queue or --estimate is given."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        usual = TrainingConfig()
         parser.add_argument("--dataset", default="", metavar="DIGEST", help="first letters are enough; default: newest")
         parser.add_argument("--base", default="", metavar="MODEL", help="folder or hub name; default: GENERATOR_MODEL")
         parser.add_argument("--method", default="sft", choices=["sft", "dpo"])
-        for name in NAMES:
-            value = getattr(usual, name)
-            parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+        training_options.add(parser, "accumulate", "strength")
         parser.add_argument("--packing", action="store_true", help="several examples in one row (for a GPU)")
         parser.add_argument("--quantized", action="store_true", help="QLoRA: the base in 4 bits (for a GPU)")
         parser.add_argument("--queue", action="store_true", help="let a worker train it")

@@ -1,0 +1,32 @@
+"""The options with which a command says how to train: those of TrainingConfig, by their names and usual values."""
+
+from argparse import ArgumentParser
+from typing import Any, Final
+
+from finetune.training_config import TrainingConfig
+
+NAMES: Final = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons", "unanswered",
+                "quotations", "seed")  # fmt: skip
+_HELPS: Final = {
+    "max_steps": "0: as many as the epochs need",
+    "accumulate": "batches that make one step",
+    "learning_rate": "small models want more than large ones",
+    "max_tokens": "of a prompt and its answer",
+    "lessons": "generated lessons beside each example",
+    "unanswered": "share of examples also shown without an answer",
+    "quotations": "questions made of the passages, for each example",
+    "strength": "how far towards what was learnt, 1: all the way",
+}
+
+
+def add(parser: ArgumentParser, *more: str, **usual: Any) -> None:
+    """NAMES and `more`; `usual` are values of a command's own."""
+    config = TrainingConfig()
+    for name in (*NAMES, *more):
+        value = usual.get(name, getattr(config, name))
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=type(value),
+            default=value,
+            help=" ".join(filter(None, [_HELPS.get(name), "(default %(default)s)"])),
+        )
