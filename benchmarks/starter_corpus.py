@@ -4,8 +4,9 @@
 
 Downloads the releases named below (BSD, MIT, Apache 2.0) with pip, takes their manuals without markup and code, and the
 strings of their Chinese catalogues with the English ones as pages of five to twelve. LibreOffice's help in both
-languages (MPL 2.0) comes from Debian's or Ubuntu's packages, without being installed. DIR is what `manage.py pretrain
---documents` reads. The same releases give the same files.
+languages (MPL 2.0) and the commonest English words (SCOWL, public domain and the like) come from Debian's or Ubuntu's
+packages, without being installed. DIR is what `manage.py pretrain --documents` reads. The same releases give the same
+files.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,9 @@ CATALOGUES: Final = ("jupyterlab-language-pack-zh-CN==4.5.post3", "wagtail==8.0.
                      "django-cms==5.1.3")  # fmt: skip
 HELP: Final = {"en": ("libreoffice-help-en-us", "en-US"), "zh": ("libreoffice-help-zh-cn", "zh-CN")}
 """Package and folder of LibreOffice's help in each language."""
+WORDS: Final = (("10", 60), ("20", 12))
+"""How often the words of each of SCOWL's first levels are written down, so that a tokenizer knows them: manuals of
+programs say little of shoes. One long block, which no lesson is made of."""
 HELP_LEAST: Final = {"en": (25, 300), "zh": (8, 120)}
 """Characters of a paragraph and of a page of it."""
 LEAST: Final = 300
@@ -155,15 +159,30 @@ def help_page(html: str, language: str, seen: set[str]) -> str:
     return "\n\n".join(lines) if size >= least else ""
 
 
-def help_pages(work: Path) -> Iterator[tuple[str, str]]:
+def unpack(work: Path, packages: Sequence[str]) -> Path:
+    """The files of Debian packages."""
     work.mkdir()
-    packages = [package for package, _folder in HELP.values()]
     subprocess.run(["apt-get", "download", "-qq", *packages], cwd=work, check=True)
     for file in sorted(work.glob("*.deb")):
         subprocess.run(["dpkg-deb", "-x", str(file), str(work / "unpacked")], check=True)
+    return work / "unpacked/usr/share"
+
+
+def common_words(lists: Path) -> str:
+    """All words of WORDS in an order drawn by chance."""
+    words: list[str] = []
+    for level, times in WORDS:
+        files = [lists / f"{kind}-words.{level}" for kind in ("english", "american")]
+        found = [word for file in files for word in file.read_text("latin-1").split()]
+        words += times * [word for word in found if word.isascii() and "'" not in word]
+    random.Random("words").shuffle(words)
+    return " ".join(words)
+
+
+def help_pages(share: Path) -> Iterator[tuple[str, str]]:
     for language, (_package, folder) in HELP.items():
         seen: set[str] = set()
-        for page in sorted((work / "unpacked/usr/share/libreoffice/help" / folder / "text").rglob("*.html")):
+        for page in sorted((share / "libreoffice/help" / folder / "text").rglob("*.html")):
             if not _NO_HELP.search(page.as_posix()):
                 yield f"help-{language}-{page.stem}", help_page(page.read_text("utf-8", "replace"), language, seen)
 
@@ -184,8 +203,10 @@ def build(folder: Path, work: Path) -> int:
     for wheel in download(work / "catalogues", CATALOGUES, "--only-binary", ":all:"):
         pages += catalogue_pages(wheel.name.partition("-")[0], entries(wheel, seen))
     pages = [(name, said) for name, text in pages if len(said := re.sub(r"\n{3,}", "\n\n", text).strip()) >= LEAST]
-    pages += [(name, text) for name, text in help_pages(work / "help") if text]
+    share = unpack(work / "packages", [*(package for package, _folder in HELP.values()), "scowl"])
+    pages += [(name, text) for name, text in help_pages(share) if text]
     folder.mkdir(parents=True)
+    (folder / "words.txt").write_text(common_words(share / "dict/scowl"), encoding="utf-8")
     for number, (name, text) in enumerate(pages):
         short = re.sub(r"[^a-zA-Z0-9]+", "-", name)[-60:]
         (folder / f"{number:05}-{short}.md").write_text(text, encoding="utf-8")

@@ -48,6 +48,11 @@ TEMPLATE: Final = (
 )
 VOCABULARY: Final = 6144
 """Tokens of a new tokenizer."""
+EVERYDAY_FROM: Final = 10_000
+EVERYDAY_ROOM: Final = 3_000
+"""Of a new vocabulary of EVERYDAY_FROM tokens or more: for everyday Chinese characters that its texts do not teach."""
+LESSONS_BESIDE: Final = 1500
+"""Lessons that a tokenizer reads beside documents: more would fill it with syllables of invented names."""
 COMPILED_FROM: Final = 500
 """Steps from which compiling the layers, some ninety seconds, is worth it: a quarter more tokens a second on a CPU."""
 ALIKE: Final = 128
@@ -69,6 +74,8 @@ class Pretraining:
     batch: int = 8
     vocabulary: int = 0
     """0: as many tokens as the base has, or VOCABULARY for a model from nothing."""
+    new_tokenizer: bool = False
+    """Instead of the base's, which is else kept or given more tokens."""
     hidden: int = 256
     layers: int = 8
     heads: int = 4
@@ -84,24 +91,29 @@ class Pretraining:
 
 
 def train_tokenizer(texts: Sequence[str], folder: Path, *, vocabulary: int) -> None:
-    """A byte-level BPE that knows every text: digits one by one, so that numbers are copied and never guessed."""
+    """A byte-level BPE that knows every text: digits one by one, so that numbers are copied and never guessed.
+
+    Chinese characters stand one by one as well, and where there is room for it every everyday one is a token.
+    """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(r"\p{N}"), behavior="isolated"),
+            pre_tokenizers.Split(Regex(r"\p{N}|[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
+        vocab_size=vocabulary - (EVERYDAY_ROOM if vocabulary >= EVERYDAY_FROM else 0),
         special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     core.train_from_iterator(texts, trainer)
+    if vocabulary >= EVERYDAY_FROM:
+        core = Tokenizer.from_str(json.dumps(grown(json.loads(core.to_str()), texts, vocabulary)))
     made: Any = PreTrainedTokenizerFast
     tokenizer = made(
         tokenizer_object=core,
@@ -246,7 +258,7 @@ def pretrain(
             config.steps * config.batch,
             read=Reading.of_texts(documents) if documents else None,
             goes_on=bool(base),
-            fresh=range(len(AutoTokenizer.from_pretrained(base)), len(tokenizer)) if base else (),
+            fresh=_fresh(base, tokenizer),
         ),
         callbacks=[_Tell(progress)],
     )
@@ -269,7 +281,9 @@ def pretrain(
 def _going_on(base: str, config: Pretraining, tokenizer: Any) -> Any:
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     before = AutoTokenizer.from_pretrained(base)
-    if len(tokenizer) > len(before):
+    if config.new_tokenizer:
+        model = growing.with_tokenizer(model, before, tokenizer, seed=config.seed)
+    elif len(tokenizer) > len(before):
         model = growing.with_vocabulary(model, before, tokenizer, seed=config.seed)
     growing.with_positions(model, config.length)
     return growing.grown(model, config.layers) if config.layers > model.config.num_hidden_layers else model
@@ -277,20 +291,27 @@ def _going_on(base: str, config: Pretraining, tokenizer: Any) -> Any:
 
 def _tokenizer(work: Path, config: Pretraining, base: str, documents: Sequence[str]) -> Any:
     before = AutoTokenizer.from_pretrained(base) if base else None
-    if before is not None and config.vocabulary in (0, len(before)):
+    if before is not None and not config.new_tokenizer and config.vocabulary in (0, len(before)):
         return before
     folder = work / "tokenizer"
     if not folder.is_dir():
         from finetune.starter.reading import sample_text
 
         with tempfile.TemporaryDirectory(dir=work) as made:
-            if before is None:
-                train_tokenizer(sample_text(config.seed), Path(made) / "t", vocabulary=config.vocabulary or VOCABULARY)
+            if before is None or config.new_tokenizer:
+                texts = [*documents, *sample_text(config.seed)[: LESSONS_BESIDE if documents else None]]
+                train_tokenizer(texts, Path(made) / "t", vocabulary=config.vocabulary or VOCABULARY)
             else:  # invented names would become tokens that no text has, so lessons are only read for want of others
                 texts = documents or sample_text(config.seed)
                 grow_tokenizer(before, texts, Path(made) / "t", vocabulary=config.vocabulary)
             (Path(made) / "t").rename(folder)
     return AutoTokenizer.from_pretrained(folder)
+
+
+def _fresh(base: str, tokenizer: Any) -> list[int]:
+    """The tokens that the base does not know."""
+    known: dict[str, int] = AutoTokenizer.from_pretrained(base).get_vocab() if base else tokenizer.get_vocab()
+    return sorted(place for token, place in tokenizer.get_vocab().items() if token not in known)
 
 
 def _native_bfloat16() -> bool:

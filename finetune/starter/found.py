@@ -20,7 +20,7 @@ from finetune.starter.examples import StarterExample
 from finetune.support import Unit, units
 from finetune.terms import alike, coverage, is_cjk, term_set
 
-WORDS: Final = (60, 170)
+WORDS: Final = (90, 200)
 """Words (or pairs of Chinese characters) of a passage cut from a document."""
 TITLE_MOST: Final = 80
 QUOTED: Final = {"en": (30, 260), "zh": (10, 130)}
@@ -112,7 +112,7 @@ class Reading:
     def __bool__(self) -> bool:
         return bool(self._askable)
 
-    def page(self, chance: random.Random, *, most: int = 6) -> tuple[ContextPassage, ...]:
+    def page(self, chance: random.Random, *, most: int = 7) -> tuple[ContextPassage, ...]:
         """One to `most` passages in any order, one of them askable, some its neighbours and some from anywhere."""
         at = chance.choice(self._askable)
         chosen = {at}

@@ -74,6 +74,33 @@ def with_vocabulary(model: Any, before_tokenizer: Any, after_tokenizer: Any, *, 
     return model
 
 
+@torch.no_grad()
+def with_tokenizer(model: Any, before_tokenizer: Any, after_tokenizer: Any, *, seed: int = 0) -> Any:
+    """The model with another tokenizer: rows of the tokens that both have are kept, every other one begins as the mean
+    of those it would have been cut into (fast vocabulary transfer, Gee et al. 2022). Raises CannotGrow.
+
+    Both must be byte-level and their end and padding marks the same, so that the head's rows are those of the table.
+    """
+    head, old = model.get_output_embeddings(), model.get_input_embeddings().weight.detach().float().clone()
+    if head is not None and head.weight is not model.get_input_embeddings().weight:
+        raise CannotGrow("Only a model whose head is its table of tokens can be given another tokenizer.")
+    known, ids = before_tokenizer.get_vocab(), after_tokenizer.get_vocab()
+    core = before_tokenizer.backend_tokenizer.model
+    kept = {token: known[token] for token in ids if token in known}
+    parts = {token: [known[one.value] for one in core.tokenize(token)] for token in ids if token not in kept}
+    rows = torch.zeros(max(ids.values()) + 1, old.shape[1])
+    rows[[ids[token] for token in kept]] = old[list(kept.values())]
+    if parts:
+        noise = _noise(old[sorted(known.values())], len(parts), torch.Generator().manual_seed(seed))
+        rows[[ids[token] for token in parts]] = torch.stack([old[one].mean(0) for one in parts.values()]) + noise
+    model.resize_token_embeddings(len(rows), mean_resizing=False)
+    model.get_input_embeddings().weight.copy_(rows)
+    for name in ("eos_token_id", "pad_token_id"):
+        setattr(model.config, name, getattr(after_tokenizer, name))
+        setattr(model.generation_config, name, getattr(after_tokenizer, name))
+    return model
+
+
 def _noise(old: torch.Tensor, count: int, chance: torch.Generator) -> torch.Tensor:
     """Tokens of the same parts can be told apart, which copying needs, and none leaves the space that all others fill.
 

@@ -65,7 +65,7 @@ class Course:
     @classmethod
     def going_on(cls, *, seed: int) -> "Course":
         """For a model that has had a course: hardly more echoes and drills than keep them alive, and new companies."""
-        return cls(seed=seed, echoes_until=0.02, drills_until=0.0, one_page_until=0.0, pages_until=0.75)
+        return cls(seed=seed, echoes_until=0.04, drills_until=0.0, one_page_until=0.0, pages_until=0.75)
 
     def language(self, chance: random.Random) -> Language:
         return "en" if chance.random() < 0.6 else "zh"

@@ -115,3 +115,38 @@ def test_it_learns_to_read_more_tokens_but_never_fewer() -> None:
     by_heart = SimpleNamespace(config=GPT2Config(n_positions=1024))
     with pytest.raises(growing.CannotGrow, match="1024 tokens"):
         growing.with_positions(by_heart, 2048)
+
+
+def another_tokenizer(folder: Path) -> Any:
+    pretraining.train_tokenizer(["boots and shoes and boots, returns within 30 days"] * 40, folder, vocabulary=300)
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def test_another_tokenizer_keeps_the_tokens_that_both_have_and_begins_the_others_from_their_parts(
+    tmp_path: Path,
+) -> None:
+    folder = tiny_model.build_model(tmp_path / "model")
+    before, after = AutoTokenizer.from_pretrained(folder), another_tokenizer(tmp_path / "other")
+    model = fresh(folder, tied=True)
+    old = model.get_input_embeddings().weight.detach().clone()
+    made = growing.with_tokenizer(model, before, after)
+    rows, known = made.get_input_embeddings().weight, before.get_vocab()
+    assert len(rows) == made.config.vocab_size == len(after)
+    assert rows is made.get_output_embeddings().weight
+    kept = [token for token in after.get_vocab() if token in known]
+    assert len(kept) >= 250
+    assert all(torch.equal(rows[after.get_vocab()[token]], old[known[token]]) for token in kept)
+    new = sorted(set(after.get_vocab()) - known.keys(), key=len)[-1]
+    parts = before.backend_tokenizer.model.tokenize(new)
+    assert len(parts) > 1
+    mean = old[[known[one.value] for one in parts]].mean(0)
+    assert torch.cosine_similarity(rows[after.get_vocab()[new]], mean, dim=0) > 0.5
+    assert made.config.eos_token_id == made.generation_config.eos_token_id == after.eos_token_id
+    assert made(torch.tensor([after("boots")["input_ids"]])).logits.isfinite().all()
+
+
+def test_a_model_with_a_head_of_its_own_keeps_its_tokenizer(tmp_path: Path) -> None:
+    folder = tiny_model.build_model(tmp_path / "model")
+    before, after = AutoTokenizer.from_pretrained(folder), another_tokenizer(tmp_path / "other")
+    with pytest.raises(growing.CannotGrow, match="whose head is its table"):
+        growing.with_tokenizer(fresh(folder, tied=False), before, after)

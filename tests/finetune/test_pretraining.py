@@ -93,6 +93,29 @@ def test_a_model_goes_on_and_grows_on_the_way(tmp_path: Path) -> None:
     assert grown["perplexity"] < first["perplexity"]  # it has not begun again
 
 
+def test_a_model_goes_on_with_a_tokenizer_made_of_documents(tmp_path: Path) -> None:
+    pretrain(tmp_path / "first", TINY, work=tmp_path / "work")
+    config = replace(TINY, vocabulary=700, new_tokenizer=True, seed=1)
+    documents = ["# Gaiters\n\n" + "Gaiters keep the snow out of your boots and are sold in two sizes. " * 30]
+    out = tmp_path / "second"
+    report = pretrain(out, config, work=tmp_path / "more", base=str(tmp_path / "first"), documents=documents)
+    assert report["config"]["vocabulary"] == 700
+    tokens = json.loads((out / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    assert "ĠGaiters" in tokens or "Gaiters" in tokens
+    known = json.loads((tmp_path / "first" / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    assert "Gaiters" not in known
+
+
+def test_a_large_new_vocabulary_holds_everyday_chinese(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    pretraining.train_tokenizer(["boots and shoes " * 50, "退货"], tmp_path, vocabulary=10_000)
+    made = AutoTokenizer.from_pretrained(tmp_path)
+    assert len(made) <= 10_000
+    assert [len(made(one, add_special_tokens=False)["input_ids"]) for one in ("退", "货", "窗", "boots")] == [1] * 4
+    assert len(made("退货退货", add_special_tokens=False)["input_ids"]) == 4
+
+
 def test_what_weighs_little_is_drawn_as_often_as_it_weighs() -> None:
     weights = [0.0, 4.0, 1.0, *[0.1] * 5000]
     drawn = packing.drawn(weights, seed="one")
@@ -249,6 +272,7 @@ def test_the_command_trains_measures_and_prints_json_alone(
 @pytest.mark.parametrize(
     ("option", "says"),
     [
+        (("--new-tokenizer",), "name it with --base"),
         (("--length", "100"), "at least 256"),
         (("--hidden", "100"), "multiple of 64"),
         (("--base", "nowhere"), "no folder"),
@@ -257,6 +281,6 @@ def test_the_command_trains_measures_and_prints_json_alone(
         (("--learning-rate", "nan"), "above 0"),
     ],
 )
-def test_senseless_sizes_are_refused_with_advice(tmp_path: Path, option: tuple[str, str], says: str) -> None:
+def test_senseless_sizes_are_refused_with_advice(tmp_path: Path, option: tuple[str, ...], says: str) -> None:
     with pytest.raises(CommandError, match=says):
         call_command("pretrain", str(tmp_path / "model"), *option)

@@ -7,6 +7,7 @@ import polib
 import pytest
 
 from benchmarks import starter_corpus
+from finetune.starter.found import passages_of
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,13 @@ def test_chinese_help_leaves_out_what_is_not_translated() -> None:
     said = "要隐藏工作表的列标和行号，请进入视图选项卡，取消选中行列头，然后点击确定。" * 4
     html = f"<div id='DisplayArea'><h1>视图</h1><p>An anchor is a point of reference.</p><p>{said}</p></div>"
     assert starter_corpus.help_page(html, "zh", set()) == f"# 视图\n\n{said}"
+
+
+def test_common_words_are_written_often_and_no_lesson_is_made_of_them(tmp_path: Path) -> None:
+    for level, _times in starter_corpus.WORDS:
+        (tmp_path / f"english-words.{level}").write_text(f"shoe{level}\nit's\ncaf\xe9\n", encoding="latin-1")
+        (tmp_path / f"american-words.{level}").write_text("color\n", encoding="latin-1")
+    text = starter_corpus.common_words(tmp_path)
+    assert text.split().count("shoe10") == 60 and text.split().count("color") == 72
+    assert "it's" not in text and "caf" not in text
+    assert passages_of(text * 10) == []

@@ -34,6 +34,11 @@ class Command(BaseCommand):
             help="tokens that its tokenizer knows (default 6144); with --base as many as it has, or more",
         )
         parser.add_argument(
+            "--new-tokenizer",
+            action="store_true",
+            help="with --base: a tokenizer made of lessons and documents instead of the base's",
+        )
+        parser.add_argument(
             "--length", type=int, default=768, help="tokens of a row; with --base it learns to read as many"
         )
         parser.add_argument("--batch", type=int, default=8)
@@ -65,6 +70,8 @@ class Command(BaseCommand):
             raise CommandError("--vocabulary must be between 512 and 100000.")
         if options["base"] and not Path(options["base"]).is_dir():
             raise CommandError(f"There is no folder {options['base']}.")
+        if options["new_tokenizer"] and not options["base"]:
+            raise CommandError("--new-tokenizer is for a model to go on with: name it with --base.")
         documents = self._documents(options["documents"])
         report = self._pretrain(out, documents, options)
         if options["json"]:
@@ -86,6 +93,7 @@ class Command(BaseCommand):
             length=options["length"],
             batch=options["batch"],
             vocabulary=options["vocabulary"],
+            new_tokenizer=options["new_tokenizer"],
             hidden=options["hidden"],
             layers=options["layers"],
             heads=options["hidden"] // 64,
