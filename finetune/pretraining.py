@@ -299,8 +299,9 @@ def _tokenizer(work: Path, config: Pretraining, base: str, documents: Sequence[s
 
         with tempfile.TemporaryDirectory(dir=work) as made:
             if before is None or config.new_tokenizer:
-                texts = [*documents, *sample_text(config.seed)[: LESSONS_BESIDE if documents else None]]
-                train_tokenizer(texts, Path(made) / "t", vocabulary=config.vocabulary or VOCABULARY)
+                beside = sample_text(config.seed)[: LESSONS_BESIDE if documents else None]
+                size = config.vocabulary or (len(before) if before is not None else VOCABULARY)
+                train_tokenizer([*documents, *beside], Path(made) / "t", vocabulary=size)
             else:  # invented names would become tokens that no text has, so lessons are only read for want of others
                 texts = documents or sample_text(config.seed)
                 grow_tokenizer(before, texts, Path(made) / "t", vocabulary=config.vocabulary)
