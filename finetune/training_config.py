@@ -32,7 +32,7 @@ class TrainingConfig:
     accumulate: int = 1
     """Batches that make one step."""
     learning_rate: float = 2e-4
-    max_tokens: int = 1024
+    max_tokens: int = 2048
     """Of prompt and answer together; passages are shortened to fit, as they are when an answer is served."""
     lessons: float = 0.5
     """SFT alone: generated lessons beside each example (`finetune.starter.examples`). Agents never write "I do not
