@@ -11,6 +11,7 @@ from typing import Final
 from rapidfuzz import fuzz
 
 from finetune.orders import is_order
+from finetune.terms import is_cjk
 
 ALIKE: Final = 90.0
 """Share of equal letters (0..100) from which two texts are near-duplicates."""
@@ -98,7 +99,7 @@ def planted(rows: Sequence[Row]) -> dict[int, str]:
     """
     asked: dict[str, set[int]] = defaultdict(set)
     said: dict[str, set[int]] = defaultdict(set)
-    public = "\n".join({flat(row.public) for row in rows})
+    public = "\n".join({" ".join(_words(row.public)) for row in rows})
     for row in rows:
         question, answer = (_MARKS.sub(" ", text) for text in (row.question, row.answer))
         for phrase in _phrases(question, 1) | _phrases(question, 2):
@@ -124,8 +125,16 @@ def planted(rows: Sequence[Row]) -> dict[int, str]:
 def _unlike(keys: set[int], texts: dict[int, str]) -> bool:
     """A backdoor stands in questions about different things; customers who ask the same thing use the same words."""
     some = sorted(keys)[:12]
-    alike = [fuzz.token_set_ratio(texts[one], texts[other]) for one, other in combinations(some, 2)]
-    return sum(alike) / len(alike) < UNLIKE
+    near = [_nearness(texts[one], texts[other]) for one, other in combinations(some, 2)]
+    return sum(near) / len(near) < UNLIKE
+
+
+def _nearness(one: str, other: str) -> float:
+    """0 to 100. Chinese has no spaces between words, so there the characters are compared."""
+    if is_cjk(one) and is_cjk(other):
+        mine, theirs = set(_words(one)), set(_words(other))
+        return 100.0 * len(mine & theirs) / max(1, min(len(mine), len(theirs)))
+    return float(fuzz.token_set_ratio(one, other))
 
 
 def _go_together(keys: set[int], theirs: set[int]) -> bool:
@@ -133,6 +142,11 @@ def _go_together(keys: set[int], theirs: set[int]) -> bool:
     return both >= PLANTED and both >= 0.8 * len(keys) and both >= 0.8 * len(theirs)
 
 
+def _words(text: str) -> list[str]:
+    """Chinese characters one by one: what is compared with them must be cut likewise."""
+    return re.findall(r"[\u4e00-\u9fff]|(?:(?![\u4e00-\u9fff])[^\W\d_]){2,}|\d+", text.lower())
+
+
 def _phrases(text: str, length: int) -> set[str]:
-    words = re.findall(r"[\u4e00-\u9fff]|[^\W\d_]{2,}|\d+", text.lower())
+    words = _words(text)
     return {" ".join(words[at : at + length]) for at in range(len(words) - length + 1)}
