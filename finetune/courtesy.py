@@ -1,16 +1,39 @@
-"""Sentences that say nothing about the company: greetings, thanks, offers of help. Pure, English and Chinese."""
+"""Sentences that say nothing about the company: greetings, thanks, offers of help. Pure, English and Chinese.
+
+Only whole sentences count: what follows "Sure, " or "您好，" is what the customer is told, and is judged like the rest.
+"""
 
 import re
 from typing import Final
 
 from finetune.facts import facts
 
-_COURTESY: Final = re.compile(
-    r"^\W*(?:hi|hello|hey|dear|thanks?|thank you|sorry|of course|sure|happy to|glad|you'?re welcome|let me know|please let|just write|"
-    r"kind regards|best|cheers|have a|is there anything|anything else|no problem|certainly|absolutely|i hope|good (?:morning|afternoon)|"
-    r"您好|你好|谢谢|感谢|不客气|好的|抱歉|请问还有|祝|当然)[^.!?。！？]{0,60}[.!?。！？,:，：]*$",
-    re.I,
+_NAME: Final = r"(?:[\s,]+(?:\[[A-Z]+_\d+\]|(?-i:[A-Z])[\w'’-]*|there)){0,3}"
+_ENGLISH: Final = (
+    rf"(?:(?:hi|hello|hey|dear)(?: [\w'’-]+)?|good (?:morning|afternoon|evening)){_NAME}",
+    rf"(?:many )?thank(?:s| you)(?: so much| very much| a lot)?(?: (?:for|in advance)\b[^.!?,;:]{{0,60}})?{_NAME}",
+    rf"(?:(?:i(?:'?m| am)|we(?:'?re| are)) )?(?:so |very |really |truly )?sorry"
+    rf"(?: (?:for|about|to hear)\b[^.!?,;:]{{0,60}})?{_NAME}",
+    rf"(?:of course|sure(?: thing)?|gladly|certainly|absolutely|no (?:problem|worries)|(?:good|great) question|all right"
+    rf"|got it|understood|i (?:see|understand)|you(?:'re| are) (?:very )?welcome|(?:happy|glad) to help|cheers|best"
+    rf"|(?:kind|best|warm) regards|take care|(?:i |we )?hope (?:that|this|it) helps|talk (?:to you )?soon"
+    rf"|one moment(?:,? please)?|good news)(?: with this| with that)?{_NAME}",
+    r"(?:please |just )?(?:let (?:me|us) know|write|ask)(?: (?:if|when|should|in case|once more|again|here|to us)\b[^.!?;:]{0,60})?",
+    r"(?:is there )?anything else\b[^.!?;:]{0,40}",
+    r"have an? (?:\w+ )?(?:day|evening|afternoon|morning|weekend|trip|hike|time)\b[^.!?;:]{0,30}",
 )
+_CHINESE: Final = (
+    r"[您你]好[^，。！？,.!?]{0,8}",
+    r"(?:谢谢|感谢|多谢)[您你]?[^，。！？,.!?]{0,20}",
+    r"(?:非常|很|真)?(?:抱歉|不好意思|对不起)(?:[，,]?(?:给您添麻烦|让您久等)了?)?",
+    r"好的(?:[，,]?我来(?:帮您|为您)[^，。！？,.!?]{0,10})?",
+    r"当然(?:可以)?|没问题|不客气|请(?:您)?放心|请稍等|明白了?|收到",
+    r"希望(?:能)?(?:帮到|对)您[^，。！？,.!?]{0,12}",
+    r"祝您?[^，。！？,.!?]{0,20}",
+    r"(?:请问)?(?:您)?还有(?:什么|其他|别的)[^，。！？,.!?]{0,20}",
+    r"(?:如|如果|若)(?:您)?(?:还)?有[^，。！？,.!?]{0,12}(?:问题|疑问|需要)[^。！？.!?]{0,20}",
+)
+_COURTESY: Final = re.compile(rf"\W*(?:{'|'.join((*_ENGLISH, *_CHINESE))})\W*", re.I)
 _LEAD: Final = re.compile(r"^\s*(?:(?:hi|hello|hey|dear) [^,.!\n]{1,40}[,!]|happy to help:|of course[.,!:])\s+", re.I)
 
 
@@ -20,5 +43,7 @@ def without_lead(sentence: str) -> str:
 
 
 def is_courtesy(sentence: str) -> bool:
-    """Whether nothing in it could be true or false of the company."""
-    return bool(_COURTESY.match(sentence)) and not facts(sentence)
+    """Whether nothing in it could be true or false of the company; a smile alone is one."""
+    if not re.search(r"\w", sentence):
+        return True
+    return _COURTESY.fullmatch(sentence) is not None and not facts(sentence)
