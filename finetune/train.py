@@ -24,7 +24,7 @@ from finetune import adapter_files, canaries, quotations, training_folder, train
 from finetune.adapter_files import AdapterRefused  # noqa: E402
 from finetune.base_model import LoadedModel, LoadError, load  # noqa: E402
 from finetune.dataset_rows import DatasetRefused, DatasetRow, read  # noqa: E402
-from finetune.memory import is_out_of_memory  # noqa: E402
+from finetune.memory import is_out_of_memory, keep_freed_memory  # noqa: E402
 from finetune.starter.examples import TEST_FROM as COMPANIES  # noqa: E402
 from finetune.starter.examples import examples  # noqa: E402
 from finetune.training_config import TrainingConfig, TrainingRefused, steps  # noqa: E402
@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     folder = Path((arguments if arguments is not None else sys.argv[1:])[0])
     os.nice(NICENESS)
+    keep_freed_memory()
     if (command := _several_gpus(folder)) is not None:
         os.execv(command[0], command)  # noqa: S606 - our own interpreter
     if _rank():  # of several processes only the first one speaks and writes
