@@ -197,6 +197,28 @@ def test_preferences_are_learnt_by_dpo(model_folder: Path, tmp_path: Path) -> No
     adapter_files.inspect(folder / "adapter")
 
 
+def test_rows_of_like_length_share_a_batch(model_folder: Path, tmp_path: Path) -> None:
+    from datasets import Dataset as Rows
+    from peft import LoraConfig
+    from transformers import TrainerCallback
+
+    from finetune import trainers
+    from finetune.base_model import load
+
+    lengths = [20, 200] * 80
+    trainer = trainers.make(
+        folder=tmp_path,
+        order=TrainingOrder(str(model_folder), "", "", replace(CONFIG, batch=4)),
+        base=load(str(model_folder), device="cpu"),
+        lora=LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"),
+        rows=Rows.from_list([{"input_ids": [5] * length, "labels": [5] * length} for length in lengths]),
+        held_out=None,
+        watch=TrainerCallback(),
+    )
+    shown = [batch["input_ids"].numel() for batch in trainer.get_train_dataloader()]
+    assert sum(shown) < 1.25 * sum(lengths)  # drawn by chance it is 1.7 times as many
+
+
 def test_packed_rows_learn_without_seeing_each_other(train: Train) -> None:
     result = training_folder.read_result(train("packed", replace(CONFIG, packing=True, max_tokens=1024)))
     assert result is not None and result.state == "done", result
