@@ -84,7 +84,6 @@ class Command(BaseCommand):
                 self.stdout.write(f"{language} {name:21} {value}")
 
     def _pretrain(self, out: Path, documents: list[str], options: dict[str, Any]) -> dict[str, Any]:
-        from finetune.memory import keep_freed_memory
         from finetune.pretraining import Pretraining, pretrain
         from finetune.starter import measuring
         from finetune.starter.growing import CannotGrow
@@ -101,7 +100,6 @@ class Command(BaseCommand):
             learning_rate=options["learning_rate"],
             seed=options["seed"],
         )
-        keep_freed_memory()
         work = settings.DATA_DIR / "pretraining" / out.name
         try:
             report = pretrain(
