@@ -56,7 +56,8 @@ def keep_freed_memory() -> bool:
     """Let this process use memory again that it freed, instead of giving it back. For one that trains and then ends.
 
     A training frees and takes tensors of many megabytes all the time, and each new page costs a fault: a third of the
-    time of a step on two cores, for a sixth more memory (measured with glibc). False where the C library is another one.
+    time of a step on two cores, where keeping them takes a sixth more memory (measured with glibc). False where the C
+    library is another one.
     """
     try:
         library = ctypes.CDLL(None)
