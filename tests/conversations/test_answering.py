@@ -187,6 +187,13 @@ def test_what_quotes_may_say_a_word_four_times_and_go_on(search: ThrowawaySearch
     assert not quotes.cancelled
 
 
+def test_what_quotes_a_sentence_of_several_pages_goes_on_after_it(search: ThrowawaySearcher) -> None:
+    quotes = shop.Says("A repair costs 28 USD [1]. " * 3 + "The warranty on tents is 5 years [1].")
+    answer = shop.answerer(search, quotes, fallback=quotes).answer(AnswerContext(question="What does a repair cost?"))
+    assert answer.text == "A repair costs 28 USD [1]. The warranty on tents is 5 years [1]."
+    assert not quotes.cancelled
+
+
 @pytest.mark.parametrize(
     ("text", "stuck"),
     [
