@@ -1,7 +1,6 @@
 """Celery's consumer, which outlives a broker that was killed while the worker acknowledged a message."""
 
 import logging
-from typing import Any
 
 from celery.worker.consumer import Consumer as CeleryConsumer
 
@@ -17,9 +16,8 @@ class Consumer(CeleryConsumer):
         kombu 5.7 puts unacknowledged messages back while it closes, on a channel that knows no address any more
         (AttributeError: 'NoneType' object has no attribute 'hostname'). Celery takes that for the end of the worker.
         """
-        closing: Any = super()
         try:
-            closing.on_connection_error_after_connected(exc)
+            super().on_connection_error_after_connected(exc)
         except AttributeError:
             if self.connection is not None:
                 raise

@@ -247,8 +247,9 @@ def pretrain(
         raise FileExistsError(f"{out} exists already: choose another folder, or remove it first.")
     work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads.model_threads())
-    tokenizer = _tokenizer(work, config, base, documents)
-    model = _going_on(base, config, tokenizer) if base else new_model(config, tokenizer)
+    before = AutoTokenizer.from_pretrained(base) if base else None
+    tokenizer = _tokenizer(work, config, before, documents)
+    model = _going_on(base, config, before, tokenizer) if base else new_model(config, tokenizer)
     trainer = WeightedTrainer(
         model=model,
         args=_arguments(work, config),
@@ -258,7 +259,7 @@ def pretrain(
             config.steps * config.batch,
             read=Reading.of_texts(documents) if documents else None,
             goes_on=bool(base),
-            fresh=_fresh(base, tokenizer),
+            fresh=_fresh(before, tokenizer),
         ),
         callbacks=[_Tell(progress)],
     )
@@ -278,9 +279,8 @@ def pretrain(
     return report
 
 
-def _going_on(base: str, config: Pretraining, tokenizer: Any) -> Any:
+def _going_on(base: str, config: Pretraining, before: Any, tokenizer: Any) -> Any:
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    before = AutoTokenizer.from_pretrained(base)
     if config.new_tokenizer:
         model = growing.with_tokenizer(model, before, tokenizer, seed=config.seed)
     elif len(tokenizer) > len(before):
@@ -289,16 +289,17 @@ def _going_on(base: str, config: Pretraining, tokenizer: Any) -> Any:
     return growing.grown(model, config.layers) if config.layers > model.config.num_hidden_layers else model
 
 
-def _tokenizer(work: Path, config: Pretraining, base: str, documents: Sequence[str]) -> Any:
-    before = AutoTokenizer.from_pretrained(base) if base else None
-    if before is not None and not config.new_tokenizer and config.vocabulary in (0, len(before)):
+def _tokenizer(work: Path, config: Pretraining, before: Any, documents: Sequence[str]) -> Any:
+    """`before` is the base's, None for a model from nothing."""
+    anew = before is None or config.new_tokenizer
+    if not anew and config.vocabulary in (0, len(before)):
         return before
     folder = work / "tokenizer"
     if not folder.is_dir():
         from finetune.starter.reading import sample_text
 
         with tempfile.TemporaryDirectory(dir=work) as made:
-            if before is None or config.new_tokenizer:
+            if anew:
                 beside = sample_text(config.seed)[: LESSONS_BESIDE if documents else None]
                 size = config.vocabulary or (len(before) if before is not None else VOCABULARY)
                 train_tokenizer([*documents, *beside], Path(made) / "t", vocabulary=size)
@@ -309,9 +310,9 @@ def _tokenizer(work: Path, config: Pretraining, base: str, documents: Sequence[s
     return AutoTokenizer.from_pretrained(folder)
 
 
-def _fresh(base: str, tokenizer: Any) -> list[int]:
+def _fresh(before: Any, tokenizer: Any) -> list[int]:
     """The tokens that the base does not know."""
-    known: dict[str, int] = AutoTokenizer.from_pretrained(base).get_vocab() if base else tokenizer.get_vocab()
+    known: dict[str, int] = (before or tokenizer).get_vocab()
     return sorted(place for token, place in tokenizer.get_vocab().items() if token not in known)
 
 

@@ -38,8 +38,8 @@ def make(
         args: Any = DPOConfig(**shared, beta=config.beta)
     else:
         # A generated lesson is a fifth as long as a conversation: drawn together, half of a batch would be padding.
-        shared["train_sampling_strategy"] = "random" if config.packing else "group_by_length"
-        args = SFTConfig(**shared, packing=config.packing, eos_token=None)
+        sampling = "random" if config.packing else "group_by_length"
+        args = SFTConfig(**shared, packing=config.packing, eos_token=None, train_sampling_strategy=sampling)
     trainer = kind(
         model=base.model,
         args=args,

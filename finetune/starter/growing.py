@@ -68,9 +68,8 @@ def with_vocabulary(model: Any, before_tokenizer: Any, after_tokenizer: Any, *, 
     said, head = model.get_input_embeddings().weight, model.get_output_embeddings()
     chance = torch.Generator().manual_seed(seed)
     for table in [said] if head is None or head.weight is said else [said, head.weight]:
-        old = table[sorted(known.values())].float()
-        new = [table[[known[one] for one in leaves]].float().mean(0) for leaves in parts.values()]
-        table[[ids[token] for token in parts]] = (torch.stack(new) + _noise(old, len(new), chance)).to(table.dtype)
+        new = [[known[one] for one in leaves] for leaves in parts.values()]
+        table[[ids[token] for token in parts]] = _joined(table, known, new, chance).to(table.dtype)
     return model
 
 
@@ -91,14 +90,20 @@ def with_tokenizer(model: Any, before_tokenizer: Any, after_tokenizer: Any, *, s
     rows = torch.zeros(max(ids.values()) + 1, old.shape[1])
     rows[[ids[token] for token in kept]] = old[list(kept.values())]
     if parts:
-        noise = _noise(old[sorted(known.values())], len(parts), torch.Generator().manual_seed(seed))
-        rows[[ids[token] for token in parts]] = torch.stack([old[one].mean(0) for one in parts.values()]) + noise
+        chance = torch.Generator().manual_seed(seed)
+        rows[[ids[token] for token in parts]] = _joined(old, known, list(parts.values()), chance)
     model.resize_token_embeddings(len(rows), mean_resizing=False)
     model.get_input_embeddings().weight.copy_(rows)
     for name in ("eos_token_id", "pad_token_id"):
         setattr(model.config, name, getattr(after_tokenizer, name))
         setattr(model.generation_config, name, getattr(after_tokenizer, name))
     return model
+
+
+def _joined(table: Any, known: dict[str, int], parts: list[list[int]], chance: torch.Generator) -> torch.Tensor:
+    """Where new tokens begin: each at the mean of the rows of its parts, and a little apart from it."""
+    old = table[sorted(known.values())].float()
+    return torch.stack([table[one].float().mean(0) for one in parts]) + _noise(old, len(parts), chance)
 
 
 def _noise(old: torch.Tensor, count: int, chance: torch.Generator) -> torch.Tensor:

@@ -229,9 +229,7 @@ def test_what_is_scored_comes_in_few_sizes() -> None:
 
 def test_a_model_that_goes_on_gets_other_lessons_and_hardly_any_drills() -> None:
     course = lessons.Course.going_on(seed=1)
-    assert isinstance(
-        lessons.lesson(course, 1, 0.0), lessons.Echo
-    )  # its first hundredth, for tokens that are new to it
+    assert isinstance(lessons.lesson(course, 1, 0.0), lessons.Echo)  # its first part, for tokens that are new to it
     going_on = [lessons.lesson(course, number, 0.05) for number in range(100)]
     beginning = [lessons.lesson(lessons.Course(), number, 0.0) for number in range(100)]
     assert all(isinstance(one, lessons.Echo) for one in beginning)
