@@ -103,16 +103,17 @@ def row(
 ) -> Row:
     """Row `number`: lessons one after the other until it is full. The rest is padding of weight 0.
 
-    Every second lesson is on the documents of `read`, where there are any.
+    Where there are documents (`read`), every second lesson is on them, and three of four in a course that points.
     """
     ids: list[int] = []
     weights: list[float] = []
     positions: list[int] = []
     misses = 0
+    every = 4 if course.pointing else 2
     for lesson_number in range(number * LESSONS_PER_ROW, (number + 1) * LESSONS_PER_ROW):
         taught = (
             reading(course, read, lesson_number, progress)
-            if read and lesson_number % 2
+            if read and lesson_number % every
             else lesson(course, lesson_number, progress)
         )
         piece, weight = tokenize(taught, tokenizer, length=length, fresh=fresh)

@@ -17,6 +17,7 @@ from hypothesis import settings as hypothesis_settings
 pytest.importorskip("torch")
 
 from tokenizers import Tokenizer
+from transformers import AutoTokenizer
 
 from finetune import pretraining
 from finetune.management.commands import pretrain as command
@@ -245,8 +246,9 @@ def loaded_folder(folder: Path) -> Any:
 def test_a_base_without_the_option_keeps_its_tokens(tmp_path: Path) -> None:
     base = tiny_model.build_model(tmp_path / "base", positions=768)
     tiny = Pretraining(tokens=512, length=256, batch=1, layers=1, bf16=False)
-    tokenizer = pretraining._tokenizer(tmp_path, tiny, str(base), ())
-    model = pretraining._going_on(str(base), tiny, tokenizer)
+    before = AutoTokenizer.from_pretrained(base)
+    tokenizer = pretraining._tokenizer(tmp_path, tiny, before, ())
+    model = pretraining._going_on(str(base), tiny, before, tokenizer)
     assert model.config.vocab_size == 512 and model.config.max_position_embeddings == 768
     assert not (tmp_path / "tokenizer").exists()
 
