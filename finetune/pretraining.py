@@ -80,8 +80,6 @@ class Pretraining:
     layers: int = 8
     heads: int = 4
     learning_rate: float = 1.5e-3
-    pointing: bool = False
-    """Lessons on documents mostly practise to choose the sentence (`lessons.Course`)."""
     seed: int = 0
     checkpoint_steps: int = 200
     bf16: bool = True
@@ -174,7 +172,7 @@ class Rows(Dataset[dict[str, Any]]):
         """`goes_on`: the model has had a course before. `fresh`: tokens that it has just been given."""
         self._config, self._tokenizer, self._count = config, tokenizer, count
         self._read, self._fresh = read, fresh
-        self._course = Course.going_on(seed=config.seed, pointing=config.pointing) if goes_on else Course(seed=config.seed)
+        self._course = Course.going_on(seed=config.seed) if goes_on else Course(seed=config.seed)
 
     def __len__(self) -> int:
         return self._count

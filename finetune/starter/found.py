@@ -32,8 +32,6 @@ CLEAR: Final = 0.15
 KNOWN: Final = 0.45
 """A question counts as not answered where no sentence that is shown holds more of it than this."""
 TRIES: Final = 12
-BEGINNING: Final[dict[Language, int]] = {"en": 4, "zh": 5}
-"""Words, or Chinese characters, that say which sentence is meant."""
 
 _CODE: Final = re.compile(r"[{}<>=\\`#@$~^|\[\]]|https?:|\w\(\)|\w_\w|::|\w/\w+/|^\W*$")
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -140,17 +138,6 @@ class Reading:
                 answer = _cited(text, passage.number, language)
                 return self._made("found", language, question, page, answer, chance, facts=_facts(text))
         return None
-
-    def pointed(self, chance: random.Random, page: Sequence[ContextPassage], most: int) -> list[tuple[str, str]]:
-        """Up to `most` questions on these passages, each with the first words of the sentence that it is about."""
-        quotable = [(passage, text) for passage in page for text in _quotable(passage.text)]
-        made = []
-        for _ in range(2 * most if quotable else 0):
-            passage, text = chance.choice(quotable)
-            question = _question(text, passage, _language(text), chance)
-            if len(made) < most and question and _clear(question, text, passage, page):
-                made.append((question, _beginning(text)))
-        return made
 
     def _unknown(self, chance: random.Random, page: Sequence[ContextPassage]) -> StarterExample | None:
         """Asks for a sentence of a passage that is not shown."""
@@ -293,13 +280,6 @@ def _shares(wanted: frozenset[str], page: Sequence[ContextPassage]) -> Iterator[
     for one in page:
         for unit in units(one.text):
             yield one, unit, coverage(wanted, term_set(f"{one.title} {unit.text}"))
-
-
-def _beginning(text: str) -> str:
-    """Its first words, or characters of Chinese: enough to tell where it begins."""
-    if _language(text) == "zh":
-        return text[:BEGINNING["zh"]]
-    return " ".join(text.split(" ")[:BEGINNING["en"]])
 
 
 def _cited(text: str, number: int, language: Language) -> str:

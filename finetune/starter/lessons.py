@@ -25,11 +25,6 @@ PLAIN_TEXT: Final = 0.08
 """Share of the lessons on documents that are a passage by itself: how the language goes on."""
 AS_SERVED: Final = 0.5
 """Share of the pages that begin with a conversation as it is served, rules and all."""
-POINTING_SHARE: Final = 0.85
-POINTING_PASSAGES: Final = 3
-"""Most passages at the end of a course that points."""
-POINTED_AT, POINTED_MORE = 16, 6
-"""Questions on a page, and on each of its passages."""
 EARLIER_TURNS: Final = 0.15
 PAGES_TRIED: Final = 10
 """Most pages hold a sentence that can be asked for clearly; where everything is said twice none does."""
@@ -66,15 +61,11 @@ class Course:
     drills_until: float = 0.18
     one_page_until: float = 0.35
     pages_until: float = 0.7
-    pointing: bool = False
-    """Most lessons on documents are `pointing`, on ever more passages."""
 
     @classmethod
-    def going_on(cls, *, seed: int, pointing: bool = False) -> "Course":
+    def going_on(cls, *, seed: int) -> "Course":
         """For a model that has had a course: hardly more echoes and drills than keep them alive, and new companies."""
-        return cls(
-            seed=seed, echoes_until=0.04, drills_until=0.0, one_page_until=0.0, pages_until=0.75, pointing=pointing
-        )
+        return cls(seed=seed, echoes_until=0.04, drills_until=0.0, one_page_until=0.0, pages_until=0.75)
 
     def language(self, chance: random.Random) -> Language:
         return "en" if chance.random() < 0.6 else "zh"
@@ -135,10 +126,6 @@ def _page(first: StarterExample, again: Sequence[StarterExample], chance: random
 def reading(course: Course, read: Reading, number: int, progress: float) -> Lesson:
     """Lesson `number` on documents: a passage by itself, several questions on a few of them, or one as it is served."""
     chance = random.Random(f"{course.seed} reading {number}")
-    if course.pointing and chance.random() < POINTING_SHARE:
-        for _ in range(PAGES_TRIED):
-            if asked := _pointing(read, chance, most=1 + int(progress * POINTING_PASSAGES)):
-                return asked
     pages = progress < course.pages_until
     for _ in range(0 if chance.random() < PLAIN_TEXT else PAGES_TRIED):
         shown = read.page(chance)
@@ -150,23 +137,6 @@ def reading(course: Course, read: Reading, number: int, progress: float) -> Less
             return _page(made[0], made[1:], chance)
     (passage,) = read.page(chance, most=1)
     return [(f"{passage.title}\n{passage.text}\n", 1.0)]
-
-
-def _pointing(read: Reading, chance: random.Random, *, most: int) -> list[Piece]:
-    """Many questions on a few passages, each answered by no more than the first words of the right sentence.
-
-    To choose the sentence is the hardest part of an answer, and a course of whole answers practises it once in forty
-    tokens; here it is every third one.
-    """
-    shown = read.page(chance, most=most)
-    asked = read.pointed(chance, shown, POINTED_AT + POINTED_MORE * len(shown))
-    if not asked:
-        return []
-    if chance.random() < 0.3:
-        pieces = [piece for asks, says in asked for piece in _turns(f"… {asks}", f"{says} …", opens=True)]
-        return [(f"{_shown(shown)[0].removesuffix(chr(10))}{END}", CONTEXT_WEIGHT), *pieces]
-    pieces = [piece for asks, says in asked for piece in ((f"{asks} →", CONTEXT_WEIGHT), (f" {says}\n", 1.0))]
-    return [_shown(shown), *pieces, (END, CONTEXT_WEIGHT)]
 
 
 def _with_turns(made: list[StarterExample], chance: random.Random) -> StarterExample:
@@ -189,12 +159,8 @@ def _shown(passages: tuple[ContextPassage, ...]) -> Piece:
 
 
 def _asked(one: StarterExample, *, opens: bool) -> list[Piece]:
-    return _turns(one.request.question, one.answer, opens=opens)
-
-
-def _turns(question: str, answer: str, *, opens: bool) -> list[Piece]:
-    asked = f"{USER if opens else ''}<question>\n{question}\n</question>{END}{ASSISTANT}"
-    return [(asked, CONTEXT_WEIGHT), (f"{answer}{END}", 1.0)]
+    question = f"{USER if opens else ''}<question>\n{one.request.question}\n</question>{END}{ASSISTANT}"
+    return [(question, CONTEXT_WEIGHT), (f"{one.answer}{END}", 1.0)]
 
 
 def _served(course: Course, chance: random.Random) -> StarterExample:

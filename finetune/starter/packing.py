@@ -103,17 +103,16 @@ def row(
 ) -> Row:
     """Row `number`: lessons one after the other until it is full. The rest is padding of weight 0.
 
-    Where there are documents (`read`), every second lesson is on them, and three of four in a course that points.
+    Every second lesson is on the documents of `read`, where there are any.
     """
     ids: list[int] = []
     weights: list[float] = []
     positions: list[int] = []
     misses = 0
-    every = 4 if course.pointing else 2
     for lesson_number in range(number * LESSONS_PER_ROW, (number + 1) * LESSONS_PER_ROW):
         taught = (
             reading(course, read, lesson_number, progress)
-            if read and lesson_number % every
+            if read and lesson_number % 2
             else lesson(course, lesson_number, progress)
         )
         piece, weight = tokenize(taught, tokenizer, length=length, fresh=fresh)

@@ -48,11 +48,6 @@ class Command(BaseCommand):
             default=1.5e-3,
             help="lower for a short course, which else takes what it knew",
         )
-        parser.add_argument(
-            "--pointing",
-            action="store_true",
-            help="with --base and --documents: practise above all to find the sentence that a question is about",
-        )
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--tests", type=int, default=200, help="conversations to measure the model on")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -77,8 +72,6 @@ class Command(BaseCommand):
             raise CommandError(f"There is no folder {options['base']}.")
         if options["new_tokenizer"] and not options["base"]:
             raise CommandError("--new-tokenizer is for a model to go on with: name it with --base.")
-        if options["pointing"] and not (options["base"] and options["documents"]):
-            raise CommandError("--pointing is for a model to go on with and documents: name --base and --documents.")
         documents = self._documents(options["documents"])
         report = self._pretrain(out, documents, options)
         if options["json"]:
@@ -105,7 +98,6 @@ class Command(BaseCommand):
             layers=options["layers"],
             heads=options["hidden"] // 64,
             learning_rate=options["learning_rate"],
-            pointing=options["pointing"],
             seed=options["seed"],
         )
         work = settings.DATA_DIR / "pretraining" / out.name
