@@ -25,13 +25,15 @@ WORDS: Final = (90, 200)
 TITLE_MOST: Final = 80
 QUOTED: Final = {"en": (30, 260), "zh": (10, 130)}
 """Characters of a sentence that makes an answer."""
-UNKNOWN_SHARE: Final = 0.25
+UNKNOWN_SHARE: Final = 0.12
 NEIGHBOURS: Final = 3
 CLEAR: Final = 0.15
 """By how much the sentence asked for must hold more of the question than any other that is shown."""
 KNOWN: Final = 0.45
 """A question counts as not answered where no sentence that is shown holds more of it than this."""
 TRIES: Final = 12
+BESIDE_SHARE: Final = 0.35
+"""Of the English questions: with a word that no passage needs to hold, as customers' questions have."""
 
 _CODE: Final = re.compile(r"[{}<>=\\`#@$~^|\[\]]|https?:|\w\(\)|\w_\w|::|\w/\w+/|^\W*$")
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -45,6 +47,8 @@ _DAY: Final = re.compile(
     r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b|\b\d{1,2}:\d{2}\b"
     r"|\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b"
 )
+_BESIDE: Final = ("my", "friend", "yesterday", "website", "need", "buy", "bought", "thing", "problem", "any", "still",
+                  "today", "again", "new", "year", "want", "kids", "sister", "ordered", "please", "last")  # fmt: skip
 _SIMPLE: Final[dict[Language, tuple[str, ...]]] = {
     "en": ("", "", "what about", "how is it with", "tell me about", "can I", "how do I", "is it possible:", "do you",
            "what happens with", "I want to know about", "which", "what is", "where", "why", "who", "does it"),
@@ -214,6 +218,8 @@ def _english(text: str, chance: random.Random) -> str:
     else:
         kept = [words[place] for place in sorted(chance.sample(range(len(words)), count))]
     kept = [_another(word, chance) for word in kept]
+    if chance.random() < BESIDE_SHARE:
+        kept.insert(chance.randint(0, len(kept)), chance.choice(_BESIDE))
     return f"{_asking(text, chance)} {' '.join(kept)}".strip() + chance.choice(["?", "?", "", "??"])
 
 

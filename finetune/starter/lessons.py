@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from finetune import prompt
 from finetune.records import ContextPassage, Turn
 from finetune.starter.companies import Language, company
 from finetune.starter.examples import KINDS, StarterExample, ask_again, example
@@ -64,8 +65,12 @@ class Course:
 
     @classmethod
     def going_on(cls, *, seed: int) -> "Course":
-        """For a model that has had a course: hardly more echoes and drills than keep them alive, and new companies."""
-        return cls(seed=seed, echoes_until=0.04, drills_until=0.0, one_page_until=0.0, pages_until=0.75)
+        """For a model that has had a course: hardly more echoes and drills than keep them alive, and new companies.
+
+        No part of served conversations alone: half of the pages begin with one, and a row of them holds a fifth of the
+        answers, so that the model forgets to quote while it learns what passages look like.
+        """
+        return cls(seed=seed, echoes_until=0.04, drills_until=0.0, one_page_until=0.0, pages_until=1.0)
 
     def language(self, chance: random.Random) -> Language:
         return "en" if chance.random() < 0.6 else "zh"
@@ -159,7 +164,8 @@ def _shown(passages: tuple[ContextPassage, ...]) -> Piece:
 
 
 def _asked(one: StarterExample, *, opens: bool) -> list[Piece]:
-    question = f"{USER if opens else ''}<question>\n{one.request.question}\n</question>{END}{ASSISTANT}"
+    found = prompt.highlights(one.request)
+    question = f"{USER if opens else ''}{found}<question>\n{one.request.question}\n</question>{END}{ASSISTANT}"
     return [(question, CONTEXT_WEIGHT), (f"{one.answer}{END}", 1.0)]
 
 

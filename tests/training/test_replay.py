@@ -14,7 +14,6 @@ from chatbot.conversations.models import AnswerCard, Citation, Message, ReplyJob
 from chatbot.training import replay as replaying_module
 from chatbot.training.logged_turns import LoggedTurn, ReplayRefused, Said, Shown, context_of, of_message
 from chatbot.training.replay import compared, replay
-from finetune import prompt
 from finetune.models import Adapter, Promotion
 from retrieval import search, versions
 from retrieval.models import IndexVersion
@@ -181,13 +180,12 @@ def test_without_a_model_an_adapter_is_refused_and_the_floor_answers_again(
 
 # --- Prompts ----------------------------------------------------------------------------------------------------------
 def test_a_kept_version_of_the_prompt_reaches_the_engine(
-    shop: IndexVersion, engines: Engines, monkeypatch: pytest.MonkeyPatch
+    shop: IndexVersion, engines: Engines
 ) -> None:
     message = answered()
-    monkeypatch.setitem(prompt.GENERATIONS, 2, "In verse.")
-    replay(message=message, adapter="", prompt=2)
+    replay(message=message, adapter="", prompt=1)
     replay(message=message, adapter="")
-    assert [one.prompt for one in engines.requests()] == [2, 0]
+    assert [one.prompt for one in engines.requests()] == [1, 0]
     with pytest.raises(ReplayRefused, match="prompt is not kept"):
         replay(message=message, prompt=3)
 
