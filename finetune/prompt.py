@@ -178,8 +178,8 @@ def _last_message(request: GenerationRequest, clean: Callable[[str], str]) -> st
 def highlights(request: GenerationRequest) -> str:
     """The block of sentences that stands between passages and question; empty where there are none.
 
-    A model that reads well needs no such hint. A small one finds the right page and not the sentence on it, and is right
-    about three times as often with it (docs/decisions).
+    A model that reads well needs no such hint. A small one finds the right page and not the sentence on it
+    (docs/decisions/0007-highlights.md).
     """
     if (request.prompt or GENERATION) < HIGHLIGHTED_FROM:
         return ""

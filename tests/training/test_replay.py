@@ -179,9 +179,7 @@ def test_without_a_model_an_adapter_is_refused_and_the_floor_answers_again(
 
 
 # --- Prompts ----------------------------------------------------------------------------------------------------------
-def test_a_kept_version_of_the_prompt_reaches_the_engine(
-    shop: IndexVersion, engines: Engines
-) -> None:
+def test_a_kept_version_of_the_prompt_reaches_the_engine(shop: IndexVersion, engines: Engines) -> None:
     message = answered()
     replay(message=message, adapter="", prompt=1)
     replay(message=message, adapter="")
