@@ -1,7 +1,8 @@
 """The engine without a model: composes the answer from the best-supported sentences of the passages.
 
 It writes nothing that no passage says, obeys nothing that a passage orders, and is the floor that always works: the
-fallback when a generated answer fails verification. Loads no model; meaning is compared only where a similarity is given.
+fallback when a generated answer fails verification. Loads no model; meaning is compared only where a similarity is
+given.
 """
 
 import hashlib
