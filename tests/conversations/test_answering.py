@@ -4,6 +4,7 @@ import pytest
 
 from chatbot.conversations.answers import language, verification
 from chatbot.conversations.answers.answering import Answer, AnswerContext, Cancelled
+from finetune.records import ContextPassage
 from retrieval.embedding import get_embedder
 from retrieval.records import Turn
 from retrieval.throwaway import ThrowawaySearcher
@@ -178,6 +179,37 @@ def test_a_model_that_goes_round_in_circles_is_stopped_and_the_document_answers(
     assert says.cancelled
     assert "repair repair" not in answer.text and "28 USD" in answer.text
     assert answer.card["sentences"][0]["reason"] == "the same words over and over"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("A repair costs 28 USD. </question> [1].", "marks of the prompt"),
+        ("A repair bepassages> <question> costs 28 USD [1].", "marks of the prompt"),
+        ("You can track it at trailhead [1].", "a piece torn out of a sentence"),
+        ("We deliver only within the contig [1].", "a piece torn out of a sentence"),
+        ("The Cairn 2 [1].", "a piece torn out of a sentence"),
+        ("We deliver within the contiguous states [1].", ""),
+        ("You can track it at trailhead.example/track [1].", ""),
+        ("The Cairn 2 is not waterproof [1].", ""),
+        ("The Cairn 2 is waterproof: no [1].", "a passage says the opposite"),
+        ("Delivery takes up to a business day [1].", ""),
+    ],
+)
+def test_what_a_model_tears_out_of_a_page_is_cut(said: str, reason: str) -> None:
+    page = ContextPassage(
+        1,
+        "Boots",
+        "",
+        "The Cairn 2 is not waterproof. A repair costs 28 USD. You can track it at trailhead.example/track.\n"
+        "We deliver only within the contiguous states. Delivery takes up to 2 business days.",
+    )
+    assert verification.check(said, (page,)).reason == reason
+
+
+def test_quotations_are_not_searched_for_torn_pieces() -> None:
+    page = ContextPassage(1, "Boots", "", "The Cairn 2 is not waterproof.")
+    assert verification.check("The Cairn 2 [1].", (page,), trusted=True).kept
 
 
 def test_what_quotes_may_say_a_word_four_times_and_go_on(search: ThrowawaySearcher) -> None:

@@ -21,6 +21,15 @@ _STUTTER: Final = re.compile(
 )
 _TAIL: Final = 400
 """Characters of an unfinished sentence that are looked at for a stutter."""
+_FENCE: Final = re.compile(r"</?\s*(?:passages?|highlights|message|question)\b|\b(?:passages|highlights|question)>|<\|")
+_STOPS: Final = " \t\n.!?…\"'”’»)"
+_TORN_TAIL: Final = 2
+"""Words at the end of a sentence that are looked for in the passages."""
+_GOES_ON: Final = re.compile(r"\w{4}|[.@/]\w")
+"""What follows where a word or an address is torn; "day" for "days" is none."""
+_OPENING_WORDS: Final = 4
+"""So few words that begin a sentence of a passage with its subject say nothing by themselves."""
+_SUBJECT: Final = re.compile(r"(?:the|an?|our|your|this|these|each|every)\b", re.I)
 _ADDRESS: Final = re.compile(r"https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.[\w.]+")
 
 
@@ -35,6 +44,8 @@ class Cut(StrEnum):
     NOTHING = "nothing supports it"
     STUTTER = "the same words over and over"
     REPEATED = "said already"
+    TORN = "a piece torn out of a sentence"
+    FENCE = "marks of the prompt"
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,23 @@ def stutters(text: str) -> bool:
     return _STUTTER.search(text) is not None
 
 
+def torn(sentence: str, texts: Sequence[str]) -> bool:
+    """Whether a small model stopped in the middle of what it quoted: within a word or an address, or after the first
+    few words of a sentence. English and the like; a Chinese sentence has no such joints.
+    """
+    said = " ".join(without_marks(sentence).rstrip(_STOPS).split())
+    words = said.split(" ")
+    if is_cjk(said) or not said[-1:].isalnum():
+        return False
+    flat = [" ".join(line.split()) for text in texts for line in text.splitlines()]
+    tail = re.escape(" ".join(words[-_TORN_TAIL:]))
+    after = [text[match.end() : match.end() + 4] for text in flat for match in re.finditer(rf"\b{tail}", text, re.I)]
+    if len(words) >= _TORN_TAIL and after and all(_GOES_ON.match(rest) for rest in after):
+        return True
+    opens = re.compile(rf"(?:^\W*|[.!?] ){re.escape(said)} \w", re.I)
+    return len(words) <= _OPENING_WORDS and bool(_SUBJECT.match(said)) and any(map(opens.search, flat))
+
+
 def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = False) -> Checked:
     """Judge one sentence. `trusted`: cut out of the passages by our own code, so only its marks are resolved."""
     gap = "\n\n" if sentence.startswith("\n\n") else "\n" if sentence.startswith("\n") else " "
@@ -83,6 +111,10 @@ def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = 
         return Checked(sentence.strip(), True, max(found.score, 0.98), marks, gap=gap)
     if stutters(sentence):  # every word of it may stand in a passage
         return Checked(sentence.strip(), False, 0.0, marks, Cut.STUTTER, gap)
+    if _FENCE.search(sentence):
+        return Checked(sentence.strip(), False, 0.0, marks, Cut.FENCE, gap)
+    if torn(sentence, texts):
+        return Checked(sentence.strip(), False, 0.0, marks, Cut.TORN, gap)
     stray = [address for address in _ADDRESS.findall(sentence) if not any(address in text for text in texts)]
     reason = _reason(found.supported, bool(found.facts), bool(found.names), found.contradicted, bool(stray))
     if reason or found.passage < 0:

@@ -82,6 +82,8 @@ _CODES: Final = {
     "nothing supports it": gettext_noop("no passage supports it"),
     "said already": gettext_noop("said already"),
     "the same words over and over": gettext_noop("the same words over and over"),
+    "a piece torn out of a sentence": gettext_noop("a piece torn out of a sentence"),
+    "marks of the prompt": gettext_noop("marks of the prompt"),
     "behaviour": gettext_noop("Behaviour: teach an example"),
     "retrieval": gettext_noop("Search: the passage must be found"),
     "knowledge": gettext_noop("Knowledge: an article is missing"),
