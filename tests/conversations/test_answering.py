@@ -188,6 +188,7 @@ def test_a_model_that_goes_round_in_circles_is_stopped_and_the_document_answers(
         ("A repair bepassages> <question> costs 28 USD [1].", "marks of the prompt"),
         ("You can track it at trailhead [1].", "a piece torn out of a sentence"),
         ("We deliver only within the contig [1].", "a piece torn out of a sentence"),
+        ("We deliver only within the cont] [1].", "a piece torn out of a sentence"),
         ("The Cairn 2 [1].", "a piece torn out of a sentence"),
         ("We deliver within the contiguous states [1].", ""),
         ("You can track it at trailhead.example/track [1].", ""),
@@ -236,6 +237,11 @@ def test_what_quotes_a_sentence_of_several_pages_goes_on_after_it(search: Throwa
         ("Call 0000 0000 or 1 1 1 1 1.", False),
         ("Returns are free. Returns are free. Returns are free. Returns are free.", False),  # whole ones: said already
         ("哈哈哈", False),
+        ("USD: 59, CNY | 429 元 | [429 元 | [429 元 | [429 元 | [429 元 | [429", True),
+        ("PCCCCCCCCCCCCCCCCCCC", True),
+        ("Returns are free. " * 5, False),
+        ("It costs 1,000,000,000 and more, so 000 000 0000. 1 | 1 | 1", False),
+        ("-------- and ........ and ________", False),
     ],
 )
 def test_a_stutter_is_told_from_speech(text: str, stuck: bool) -> None:

@@ -17,12 +17,14 @@ from finetune.terms import is_cjk
 _MARK: Final = re.compile(r"\s*\[(\d{1,3})\]")
 _END: Final = re.compile(r"[.!?。！？…]+[\"'”’»)）」]*$")
 _STUTTER: Final = re.compile(
-    r"\b([^\W\d_]+(?:[^\w.!?]+[^\W\d_]+){0,5}?)(?:[^\w.!?]+\1\b){3,}|([\u4e00-\u9fff]{1,8}?)\2{3,}", re.IGNORECASE
+    r"\b([^\W\d_]+(?:[^\w.!?]+[^\W\d_]+){0,5}?)(?:[^\w.!?]+\1\b){3,}|([\u4e00-\u9fff]{1,8}?)\2{3,}"
+    r"|([^\W_][^\n.!?。！？]{2,29}?)\3{3,}|([^\W_])\4{11,}",
+    re.IGNORECASE,
 )
 _TAIL: Final = 400
 """Characters of an unfinished sentence that are looked at for a stutter."""
 _FENCE: Final = re.compile(r"</?\s*(?:passages?|highlights|message|question)\b|\b(?:passages|highlights|question)>|<\|")
-_STOPS: Final = " \t\n.!?…\"'”’»)"
+_NO_WORD: Final = re.compile(r"\W+$")
 _TORN_TAIL: Final = 2
 """Words at the end of a sentence that are looked for in the passages."""
 _GOES_ON: Final = re.compile(r"\w{4}|[.@/]\w")
@@ -87,9 +89,9 @@ def torn(sentence: str, texts: Sequence[str]) -> bool:
     """Whether a small model stopped in the middle of what it quoted: within a word or an address, or after the first
     few words of a sentence. English and the like; a Chinese sentence has no such joints.
     """
-    said = " ".join(without_marks(sentence).rstrip(_STOPS).split())
+    said = _NO_WORD.sub("", " ".join(without_marks(sentence).split()))
     words = said.split(" ")
-    if is_cjk(said) or not said[-1:].isalnum():
+    if not said or is_cjk(said):
         return False
     flat = [" ".join(line.split()) for text in texts for line in text.splitlines()]
     tail = re.escape(" ".join(words[-_TORN_TAIL:]))
