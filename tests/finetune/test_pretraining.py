@@ -96,7 +96,7 @@ def test_a_model_goes_on_and_grows_on_the_way(tmp_path: Path) -> None:
 def test_a_model_goes_on_with_a_tokenizer_made_of_documents(tmp_path: Path) -> None:
     pretrain(tmp_path / "first", TINY, work=tmp_path / "work")
     config = replace(TINY, vocabulary=700, new_tokenizer=True, seed=1)
-    documents = ["# Gaiters\n\n" + "Gaiters keep the snow out of your boots and are sold in two sizes. " * 30]
+    documents = ["# Gaiters\n\n" + "Gaiters keep the snow out of your boots and are sold in two sizes. " * 300]
     out = tmp_path / "second"
     report = pretrain(out, config, work=tmp_path / "more", base=str(tmp_path / "first"), documents=documents)
     assert report["config"]["vocabulary"] == 700
@@ -204,7 +204,7 @@ def test_a_page_may_begin_as_it_is_served_and_go_on_with_questions(tokenizer: An
     ids, weights = packing.tokenize(one, tokenizer, length=4096)
     alone, _weights = packing.tokenize(one.first, tokenizer, length=4096)
     assert ids[: len(alone)] == alone and len(ids) == len(weights) > len(alone)
-    assert tokenizer.decode(ids[len(alone) :]).startswith("<|im_start|>user\n<question>")
+    assert tokenizer.decode(ids[len(alone) :]).startswith("<|im_start|>user\n<highlights>\n")
     assert packing.tokenize(one, tokenizer, length=100) == ([], [])
 
 
