@@ -14,7 +14,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import TestCase
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chatbot.accounts.models import Team, User
@@ -157,6 +157,7 @@ GIVES_BACK: Final = {"goes back", "agent gives back"}
 
 
 @given(st.integers(0, 3), walks)
+@example(3, [("agent comes", 0), ("agent snoozes", 0), ("agent comes", 0), ("is angry", 0)])
 @pytest.mark.timeout(900)
 @settings(max_examples=WALKS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_conversation_keeps_its_promises_whatever_happens(waiting_first: int, walk: list[tuple[str, int]]) -> None:
@@ -208,6 +209,8 @@ def _check(conversation: Conversation, was: tuple[str, int, int], step: str) -> 
     routed = {a.detail["to"] for a in Activity.objects.filter(kind="assigned")}
     for agent in User.objects.filter(username__in=routed):
         by_round = Conversation.objects.filter(assignee=agent, state="waiting", snoozed_until=None)
+        # What an agent put aside is theirs when it comes back, also where the round has given them another one since.
+        by_round = by_round.exclude(activities__kind="snoozed")
         assert by_round.count() <= CAP, "the round keeps the cap"
     standing = waiting.standing(row)
     assert (standing is not None) == (
