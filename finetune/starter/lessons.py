@@ -155,11 +155,7 @@ def _with_turns(made: list[StarterExample], chance: random.Random) -> StarterExa
 
 
 def _shown(passages: tuple[ContextPassage, ...]) -> Piece:
-    texts = "\n\n".join(
-        f"[{one.number}] {one.title}{f' > {one.heading}' if one.heading else ''}"
-        f"{f' (updated {one.updated})' if one.updated else ''}\n{one.text}"
-        for one in passages
-    )
+    texts = "\n\n".join(map(prompt.passage_text, passages))
     return f"{USER}<passages>\n{texts}\n</passages>\n", CONTEXT_WEIGHT
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from finetune.prompt import FENCES
 from finetune.records import ContextPassage
 from finetune.support import citation_marks, sentences, support, without_marks
 from finetune.terms import is_cjk
@@ -23,7 +24,7 @@ _STUTTER: Final = re.compile(
 )
 _TAIL: Final = 400
 """Characters of an unfinished sentence that are looked at for a stutter."""
-_FENCE: Final = re.compile(r"</?\s*(?:passages?|highlights|message|question)\b|\b(?:passages|highlights|question)>|<\|")
+_FENCE: Final = re.compile(rf"</?\s*(?:{FENCES})\b|\b(?:passages|highlights|question)>|<\|")
 _NO_WORD: Final = re.compile(r"\W+$")
 _TORN_TAIL: Final = 2
 """Words at the end of a sentence that are looked for in the passages."""
@@ -111,12 +112,8 @@ def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = 
     found = support(sentence, texts, titles=[f"{passage.title} {passage.heading}" for passage in passages])
     if trusted and marks:
         return Checked(sentence.strip(), True, max(found.score, 0.98), marks, gap=gap)
-    if stutters(sentence):  # every word of it may stand in a passage
-        return Checked(sentence.strip(), False, 0.0, marks, Cut.STUTTER, gap)
-    if _FENCE.search(sentence):
-        return Checked(sentence.strip(), False, 0.0, marks, Cut.FENCE, gap)
-    if torn(sentence, texts):
-        return Checked(sentence.strip(), False, 0.0, marks, Cut.TORN, gap)
+    if spoilt := _spoilt(sentence, texts):
+        return Checked(sentence.strip(), False, 0.0, marks, spoilt, gap)
     stray = [address for address in _ADDRESS.findall(sentence) if not any(address in text for text in texts)]
     reason = _reason(found.supported, bool(found.facts), bool(found.names), found.contradicted, bool(stray))
     if reason or found.passage < 0:
@@ -126,6 +123,15 @@ def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = 
         return Checked(sentence.strip(), True, found.score, marks, gap=gap)
     bare = without_marks(sentence).strip()
     return Checked(_marked(bare, found.passage + 1), True, found.score, (found.passage,), gap=gap)
+
+
+def _spoilt(sentence: str, texts: Sequence[str]) -> str:
+    """Why a sentence is none, although every word of it may stand in a passage."""
+    if stutters(sentence):
+        return Cut.STUTTER
+    if _FENCE.search(sentence):
+        return Cut.FENCE
+    return Cut.TORN if torn(sentence, texts) else ""
 
 
 def _reason(supported: bool, facts: bool, names: bool, contradicted: bool, stray: bool) -> str:
