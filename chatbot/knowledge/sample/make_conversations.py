@@ -466,7 +466,7 @@ class Maker:
                 raise SystemExit(f"No further {make.__name__} {args}: write more variants.")
 
     def everything(self):
-        for lang, answered, abstained, drafted, each in (("en", 118, 16, 42, 3), ("zh", 46, 7, 14, 2)):
+        for lang, answered, abstained, drafted, each in (("en", 118, 16, 70, 3), ("zh", 46, 7, 24, 2)):
             self.several(answered, self.answered, lang)
             self.several(abstained, self.abstained, lang)
             self.several(drafted, self.drafted, lang)
