@@ -186,10 +186,10 @@ def test_a_model_that_goes_round_in_circles_is_stopped_and_the_document_answers(
     [
         ("A repair costs 28 USD. </question> [1].", "marks of the prompt"),
         ("A repair bepassages> <question> costs 28 USD [1].", "marks of the prompt"),
-        ("You can track it at trailhead [1].", "a piece torn out of a sentence"),
-        ("We deliver only within the contig [1].", "a piece torn out of a sentence"),
-        ("We deliver only within the cont] [1].", "a piece torn out of a sentence"),
-        ("The Cairn 2 [1].", "a piece torn out of a sentence"),
+        ("Track it at trailhead [1].", "a piece torn out of a sentence"),
+        ("We only deliver within the contig [1].", "a piece torn out of a sentence"),
+        ("We only deliver within the cont] [1].", "a piece torn out of a sentence"),
+        ("The Cairn [1].", "a piece torn out of a sentence"),
         ("We deliver within the contiguous states [1].", ""),
         ("You can track it at trailhead.example/track [1].", ""),
         ("The Cairn 2 is not waterproof [1].", ""),
@@ -208,9 +208,40 @@ def test_what_a_model_tears_out_of_a_page_is_cut(said: str, reason: str) -> None
     assert verification.check(said, (page,)).reason == reason
 
 
+@pytest.mark.parametrize(
+    ("said", "whole"),
+    [
+        ("Unworn boots go back [1].", "Unworn boots go back within 60 days, worn ones never [1]."),
+        ("Unworn boots go back within 60 d [1].", "Unworn boots go back within 60 days, worn ones never [1]."),
+        ("unworn boots go back", "Unworn boots go back within 60 days, worn ones never [1]."),
+        ("Track it at fellwren [2].", "Track it at fellwren.example/track [2]."),
+        ("尺码偏小，建议[2]。", "尺码偏小，建议买大半码[2]。"),
+        ("Repairs take ten days [1].", "Repairs take ten days [1]."),
+        ("Parcels to Norway cost 22 USD [2].", "Parcels to Norway cost 22 USD [2]."),
+        ("Boots go back within 60 days, worn ones never [1].", "Boots go back within 60 days, worn ones never [1]."),
+    ],
+)
+def test_what_a_page_says_is_said_to_its_end(said: str, whole: str) -> None:
+    """Not where the page's sentence ends there, and not where two begin like this."""
+    pages = (
+        ContextPassage(
+            1, "Returns", "", "Unworn boots go back within 60 days, worn ones never.\nRepairs take ten days."
+        ),
+        ContextPassage(
+            2,
+            "Delivery",
+            "",
+            "Repairs take ten days, or more.\nTrack it at fellwren.example/track.\n尺码偏小，建议买大半码。\n"
+            "Parcels to Norway cost 22 USD in summer.\nParcels to Norway cost 22 USD and more in winter.",
+        ),
+    )
+    checked = verification.check(said, pages)
+    assert (checked.text, checked.kept) == (whole, True)
+
+
 def test_quotations_are_not_searched_for_torn_pieces() -> None:
     page = ContextPassage(1, "Boots", "", "The Cairn 2 is not waterproof.")
-    assert verification.check("The Cairn 2 [1].", (page,), trusted=True).kept
+    assert verification.check("The Cairn 2 [1].", (page,), trusted=True).text == "The Cairn 2 [1]."
 
 
 def test_what_quotes_may_say_a_word_four_times_and_go_on(search: ThrowawaySearcher) -> None:

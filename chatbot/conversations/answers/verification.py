@@ -1,7 +1,8 @@
 """Checks each sentence of an answer against the passages before anybody sees it. Pure.
 
-A sentence stays when a passage supports it and its numbers, dates, names and addresses stand there too; else it is
-cut. Citation marks that point nowhere are removed, and a supported sentence without one gets that of its passage.
+A sentence that a passage says and goes on with is quoted to its end. A sentence stays when a passage supports it and
+its numbers, dates, names and addresses stand there too; else it is cut. Citation marks that point nowhere are removed,
+and a supported sentence without one gets that of its passage.
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from finetune.prompt import FENCES
 from finetune.records import ContextPassage
+from finetune.sentences import units
 from finetune.support import citation_marks, sentences, support, without_marks
 from finetune.terms import is_cjk
 
@@ -26,6 +28,8 @@ _TAIL: Final = 400
 """Characters of an unfinished sentence that are looked at for a stutter."""
 _FENCE: Final = re.compile(rf"</?\s*(?:{FENCES})\b|\b(?:passages|highlights|question)>|<\|")
 _NO_WORD: Final = re.compile(r"\W+$")
+_BEGUN: Final = {True: 5, False: 3}
+"""Characters of Chinese, and words of other languages, that tell which sentence was begun."""
 _TORN_TAIL: Final = 2
 """Words at the end of a sentence that are looked for in the passages."""
 _GOES_ON: Final = re.compile(r"\w{4}|[.@/]\w")
@@ -103,12 +107,40 @@ def torn(sentence: str, texts: Sequence[str]) -> bool:
     return len(words) <= _OPENING_WORDS and bool(_SUBJECT.match(said)) and any(map(opens.search, flat))
 
 
+def ended(sentence: str, texts: Sequence[str]) -> str:
+    """`sentence` to its end, where it is the beginning of one sentence of the passages; else as it is.
+
+    Half a sentence often leaves out the condition ("within 60 days", and not "if they are unworn").
+    """
+    bare = " ".join(without_marks(sentence).split())
+    said = _NO_WORD.sub("", bare)
+    chinese = is_cjk(said)
+    if (len(said) if chinese else len(said.split())) < _BEGUN[chinese]:
+        return sentence
+    begun = [
+        unit.text
+        for text in texts
+        for unit in units(text)
+        if unit.kind in ("text", "item") and unit.text.casefold().startswith(said.casefold())
+    ]
+    whole = {text for text in begun if len(text) > len(said)}
+    if len(whole) != 1 or any(_NO_WORD.sub("", text) == said for text in begun):
+        return sentence
+    text = whole.pop()
+    marks = "".join(f"[{number}]" for number in citation_marks(sentence))
+    end = _END.search(text)
+    at = end.start() if end else len(text)
+    return f"{text[:at]}{'' if chinese or not marks else ' '}{marks}{text[at:]}"
+
+
 def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = False) -> Checked:
     """Judge one sentence. `trusted`: cut out of the passages by our own code, so only its marks are resolved."""
     gap = "\n\n" if sentence.startswith("\n\n") else "\n" if sentence.startswith("\n") else " "
     gap = "" if gap == " " and is_cjk(sentence) else gap
     marks = tuple(dict.fromkeys(mark - 1 for mark in citation_marks(sentence) if 0 < mark <= len(passages)))
     texts = [passage.text for passage in passages]
+    if not trusted:
+        sentence = ended(sentence, texts)
     found = support(sentence, texts, titles=[f"{passage.title} {passage.heading}" for passage in passages])
     if trusted and marks:
         return Checked(sentence.strip(), True, max(found.score, 0.98), marks, gap=gap)
