@@ -316,11 +316,6 @@ def _fresh(before: Any, tokenizer: Any) -> list[int]:
     return sorted(place for token, place in tokenizer.get_vocab().items() if token not in known)
 
 
-def _native_bfloat16() -> bool:
-    chosen = base_model.choose_dtype("", base_model.choose_device(""), cpu_flags=base_model.cpu_flags())
-    return chosen == torch.bfloat16
-
-
 def _arguments(work: Path, config: Pretraining) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(work),
@@ -332,7 +327,7 @@ def _arguments(work: Path, config: Pretraining) -> TrainingArguments:
         weight_decay=0.05,
         adam_beta2=0.95,
         max_grad_norm=1.0,
-        bf16=config.bf16 and _native_bfloat16(),
+        bf16=config.bf16 and base_model.computes_bfloat16(),
         use_cpu=not torch.cuda.is_available(),
         logging_steps=max(1, min(20, config.steps // 10)),
         save_steps=config.checkpoint_steps,

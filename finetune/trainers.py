@@ -14,7 +14,7 @@ from trl.trainer.dpo_trainer import DPOTrainer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from finetune.base_model import LoadedModel
+from finetune.base_model import LoadedModel, computes_bfloat16
 from finetune.training_config import steps
 from finetune.training_folder import TrainingOrder
 
@@ -73,7 +73,7 @@ def _arguments(folder: Path, order: TrainingOrder, base: LoadedModel, rows: int,
         "max_length": min(config.max_tokens, base.positions),
         # Computing again what was not kept saves memory where it is scarce (GPU) and costs 20 % on a CPU (measured).
         "activation_checkpointing": cuda,
-        "bf16": cuda,
+        "bf16": cuda or computes_bfloat16(),
         "use_cpu": not cuda,
         "optim": "adamw_torch_fused" if cuda else "adamw_torch",
         "use_liger_kernel": cuda and _has_liger() and config.method == "sft",
