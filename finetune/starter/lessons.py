@@ -21,7 +21,8 @@ from finetune.starter.slots import common_han, han, word
 Piece = tuple[str, float]
 
 CONTEXT_WEIGHT: Final = 0.1
-ECHOES_LATER: Final = 0.06
+TOKEN_DRILLS: Final = 0.5
+"""Share of the echoes that come as highlights with questions."""
 PLAIN_TEXT: Final = 0.08
 """Share of the lessons on documents that are a passage by itself: how the language goes on."""
 AS_SERVED: Final = 0.5
@@ -29,13 +30,25 @@ AS_SERVED: Final = 0.5
 EARLIER_TURNS: Final = 0.15
 PAGES_TRIED: Final = 10
 """Most pages hold a sentence that can be asked for clearly; where everything is said twice none does."""
-LONGEST_ECHO: Final = 200
+SHORTEST_ECHO: Final = 8
 USER, ASSISTANT, END = "<|im_start|>user\n", "<|im_start|>assistant\n", "<|im_end|>\n"
 
 
 @dataclass(frozen=True)
 class Echo:
     """`length` random tokens, then the same ones again: practice for the heads that copy (`starter.copying`)."""
+
+    seed: str
+    length: int
+
+
+@dataclass(frozen=True)
+class TokenDrill:
+    """Lines of random tokens, `length` in all, shown as highlights are; each is asked for by some of its tokens.
+
+    Text holds most tokens rarely, and what was seen a few dozen times is not copied: its place stays empty in a quoted
+    sentence. Here all tokens come equally often.
+    """
 
     seed: str
     length: int
@@ -49,7 +62,7 @@ class Followed:
     more: tuple[Piece, ...]
 
 
-Lesson = Echo | Followed | list[Piece] | StarterExample
+Lesson = Echo | TokenDrill | Followed | list[Piece] | StarterExample
 
 
 @dataclass(frozen=True)
@@ -62,26 +75,47 @@ class Course:
     drills_until: float = 0.18
     one_page_until: float = 0.35
     pages_until: float = 0.7
+    echo_share: float = 0.06
+    """Of the lessons after that first part."""
+    longest_echo: int = 200
+    """Tokens."""
 
     @classmethod
     def going_on(cls, *, seed: int) -> "Course":
-        """For a model that has had a course: hardly more echoes and drills than keep them alive, and new companies.
+        """For a model that has had a course: no drills of its own, many echoes of all its tokens, and new companies.
 
+        An echo is a fifth as long as a page, so that its share of the tokens is much lower than that of the lessons.
         No part of served conversations alone: half of the pages begin with one, and a row of them holds a fifth of the
         answers, so that the model forgets to quote while it learns what passages look like.
         """
-        return cls(seed=seed, echoes_until=0.04, drills_until=0.0, one_page_until=0.0, pages_until=1.0)
+        return cls(
+            seed=seed,
+            echoes_until=0.05,
+            drills_until=0.0,
+            one_page_until=0.0,
+            pages_until=1.0,
+            echo_share=0.5,
+            longest_echo=400,
+        )
 
     def language(self, chance: random.Random) -> Language:
         return "en" if chance.random() < 0.6 else "zh"
 
 
+def echo(course: Course, number: int, progress: float) -> Echo | TokenDrill | None:
+    """Lesson `number` where it is one on tokens, without a meaning."""
+    chance = random.Random(f"{course.seed} tokens {number}")
+    if progress >= course.echoes_until and chance.random() >= course.echo_share:
+        return None
+    beginning = progress < course.echoes_until / 2
+    kind = Echo if beginning or chance.random() >= TOKEN_DRILLS else TokenDrill
+    longest = 32 if beginning else course.longest_echo
+    return kind(f"{course.seed} echo {number}", chance.randint(SHORTEST_ECHO, longest))
+
+
 def lesson(course: Course, number: int, progress: float) -> Lesson:
     """Pieces of text, or (in the last part of a course) an example to render exactly as it will be served."""
     chance = random.Random(f"{course.seed} lesson {number}")
-    if progress < course.echoes_until or chance.random() < ECHOES_LATER:
-        longest = 32 if progress < course.echoes_until / 2 else LONGEST_ECHO
-        return Echo(f"{course.seed} echo {number}", chance.randint(8, longest))
     if progress < course.drills_until or chance.random() < 0.04:
         return drill(chance, course.language(chance))
     if progress < course.one_page_until:

@@ -11,13 +11,34 @@ from typing import Any, Final
 from finetune import prompt
 from finetune.starter.examples import StarterExample
 from finetune.starter.found import Reading
-from finetune.starter.lessons import CONTEXT_WEIGHT, Course, Echo, Followed, Lesson, Piece, lesson, reading
+from finetune.starter.lessons import (
+    ASSISTANT,
+    CONTEXT_WEIGHT,
+    END,
+    USER,
+    Course,
+    Echo,
+    Followed,
+    Lesson,
+    Piece,
+    TokenDrill,
+    echo,
+    lesson,
+    reading,
+)
 
 CITATION_WEIGHT: Final = 4.0
 """Of the number in `[2]`: one token in twenty of an answer, and the hardest one, because it stands far from what it
 follows from."""
 FRESH_ECHOES: Final = 0.7
 """Share of the echoes that are of tokens the model has only just been given, where there are any."""
+PASSAGE_TOKENS: Final = 0.5
+"""Share of the echoes and drills whose tokens are those of a passage in any order, where there are documents: else the
+everyday words would hardly come, and would be followed by what mostly follows them instead of by what is to be copied."""
+PHRASE: Final = (1, 1, 3, 5)
+"""Tokens of a phrase of an echo or drill, on average."""
+REPEATED: Final = (1, 2, 3, 4)
+"""How often a phrase comes in an echo or drill, on average."""
 LESSONS_PER_ROW: Final = 1000
 """Lesson numbers set aside for a row; a row of 4,096 tokens holds some forty."""
 
@@ -25,6 +46,12 @@ LESSONS_PER_ROW: Final = 1000
 OPENING: Final = 3
 OPENING_WEIGHT: Final = 3.0
 """Of the first OPENING tokens of an answer, which decide what it quotes; the others follow from them."""
+DRILL_LINE: Final = (5, 50)
+"""Tokens of a line of random ones."""
+DRILL_BESIDE: Final = (0, 40)
+"""Tokens before and after it on its page."""
+PAGED: Final = 0.6
+"""Share of the drills that show pages as well, which hold the lines and more of the same: what is quoted is the line."""
 TRIES: Final = 5
 """Lessons tried for the rest of a row before it is padded: most are longer than what is left."""
 
@@ -39,11 +66,13 @@ class Row:
 
 
 def tokenize(
-    taught: Lesson, tokenizer: Any, *, length: int, fresh: Sequence[int] = ()
+    taught: Lesson, tokenizer: Any, *, length: int, fresh: Sequence[int] = (), read: Reading | None = None
 ) -> tuple[list[int], list[float]]:
     """Ids and weights of one lesson. What does not fit into `length` tokens comes back empty."""
     if isinstance(taught, Echo):
-        return _echo(taught, tokenizer, length, fresh)
+        return _echo(taught, tokenizer, length, fresh, read)
+    if isinstance(taught, TokenDrill):
+        return _token_drill(taught, tokenizer, length, fresh, read)
     if isinstance(taught, StarterExample):
         return _served(taught, tokenizer, length)
     pieces: Sequence[Piece]
@@ -81,14 +110,74 @@ def _answer_weights(ids: Sequence[int], tokenizer: Any) -> list[float]:
     ]
 
 
-def _echo(taught: Echo, tokenizer: Any, length: int, fresh: Sequence[int]) -> tuple[list[int], list[float]]:
-    special = set(tokenizer.all_special_ids)
-    known = [token for token in range(len(tokenizer)) if token not in special]
+def _echo(
+    taught: Echo, tokenizer: Any, length: int, fresh: Sequence[int], read: Reading | None
+) -> tuple[list[int], list[float]]:
     chance = random.Random(taught.seed)
-    drawn_from = fresh if fresh and chance.random() < FRESH_ECHOES else known
-    ids = chance.choices(drawn_from, k=min(taught.length, length // 2))
+    ids = _random_tokens(chance, tokenizer, fresh, taught.length, read)[: length // 2]
     # The first token of the second half cannot be foreseen.
     return ids + ids, [0.0] * (len(ids) + 1) + [1.0] * (len(ids) - 1)
+
+
+def _random_tokens(
+    chance: random.Random, tokenizer: Any, fresh: Sequence[int], count: int, read: Reading | None
+) -> list[int]:
+    """Phrases that come again and again in another order: what goes on after one depends on what came before it.
+
+    Tokens are all, the new ones or a passage's. A company's pages say the same of many things ("Parcels to Norway take
+    …"), and who copies by the last word or two alone goes on with another sentence than they began.
+    """
+    special = set(tokenizer.all_special_ids)
+    known: Sequence[int] = [token for token in range(len(tokenizer)) if token not in special]
+    if fresh and chance.random() < FRESH_ECHOES:
+        known = fresh
+    elif read and chance.random() < PASSAGE_TOKENS:
+        known = prompt.encode(tokenizer, read.page(chance, most=1)[0].text)
+    size = chance.choice(PHRASE)
+    phrases = [
+        chance.choices(known, k=chance.randint(1, 2 * size - 1))
+        for _ in range(max(2, count // (size * chance.choice(REPEATED))))
+    ]
+    ids: list[int] = []
+    while len(ids) < count:
+        ids += chance.choice(phrases)
+    return ids[:count]
+
+
+def _token_drill(
+    taught: TokenDrill, tokenizer: Any, length: int, fresh: Sequence[int], read: Reading | None
+) -> tuple[list[int], list[float]]:
+    def encode(text: str) -> list[int]:
+        return prompt.encode(tokenizer, text)
+
+    chance = random.Random(taught.seed)
+    stream = _random_tokens(chance, tokenizer, fresh, taught.length, read)[: length // 4]
+    paged = chance.random() < PAGED
+    lines: list[list[int]] = []
+    pages: list[int] = []
+    while stream:
+        before, line, after = (chance.randint(*span) for span in (DRILL_BESIDE, DRILL_LINE, DRILL_BESIDE))
+        start = min(before, len(stream) - 1) if paged else 0
+        lines.append(stream[start : start + line])
+        end = start + line + (after if paged else 0)
+        pages += encode(f"[{len(lines)}] ") + stream[:end] + encode("\n\n")
+        stream = stream[end:]
+    marks = [encode(f" [{number}].") for number in range(1, len(lines) + 1)]
+    ids = encode(f"{USER}<passages>\n") + pages + encode("</passages>\n") if paged else encode(USER)
+    ids += encode("<highlights>\n")
+    for line_ids, mark in zip(lines, marks, strict=True):
+        ids += line_ids + mark + encode("\n")
+    ids += encode("</highlights>\n")
+    weights = [0.0] * len(ids)
+    for place, asked in enumerate(chance.sample(range(len(lines)), len(lines))):
+        said = lines[asked]
+        words = sorted(chance.sample(range(len(said)), min(len(said), chance.randint(2, 6))))
+        question = encode(f"{USER if place else ''}<question>\n") + [said[at] for at in words]
+        question += encode(f"?\n</question>{END}{ASSISTANT}")
+        answer = said + marks[asked] + encode(END)
+        ids += question + answer
+        weights += [0.0] * len(question) + _answer_weights(answer, tokenizer)
+    return (ids, weights) if len(ids) <= length else ([], [])
 
 
 def row(
@@ -110,12 +199,12 @@ def row(
     positions: list[int] = []
     misses = 0
     for lesson_number in range(number * LESSONS_PER_ROW, (number + 1) * LESSONS_PER_ROW):
-        taught = (
-            reading(course, read, lesson_number, progress)
-            if read and lesson_number % 2
-            else lesson(course, lesson_number, progress)
-        )
-        piece, weight = tokenize(taught, tokenizer, length=length, fresh=fresh)
+        taught: Lesson | None = echo(course, lesson_number, progress)
+        if taught is None and read and lesson_number % 2:
+            taught = reading(course, read, lesson_number, progress)
+        if taught is None:
+            taught = lesson(course, lesson_number, progress)
+        piece, weight = tokenize(taught, tokenizer, length=length, fresh=fresh, read=read)
         if len(ids) + len(piece) > length:
             misses += bool(ids)
             if misses == TRIES:

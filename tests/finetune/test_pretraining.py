@@ -1,6 +1,7 @@
 """Pre-training on a tiny scale: it learns, it stops and goes on with the same losses, and what it writes is whole."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,18 @@ def test_an_echo_repeats_its_first_half_and_weighs_what_can_be_foreseen(tokenize
     assert packing.tokenize(lessons.Echo("a", 12), tokenizer, length=16)[0] == (ids[:8] + ids[:8])
 
 
+def test_a_drill_of_tokens_asks_for_every_line_by_tokens_of_it(tokenizer: Any) -> None:
+    ids, weights = packing.tokenize(lessons.TokenDrill("a", 120), tokenizer, length=2048)
+    shown, *asked = tokenizer.decode(ids).split("<question>\n")
+    lines = re.findall(r"(.*?) \[(\d+)\]\.(?:\n|$)", shown.split("<highlights>\n")[1], re.S)
+    assert len(lines) >= 3 and [number for _line, number in lines] == [str(at + 1) for at in range(len(lines))]
+    taught = [text.split("<|im_start|>assistant\n")[1].split("<|im_end|>")[0] for text in asked]
+    assert sorted(taught) == sorted(f"{line} [{number}]." for line, number in lines)
+    weighed = tokenizer.decode([token for token, weight in zip(ids, weights, strict=True) if weight])
+    assert weighed == "".join(f"{answer}<|im_end|>\n" for answer in taught)
+    assert 600 < len(packing.tokenize(lessons.TokenDrill("a", 9000), tokenizer, length=4096)[0]) <= 4096, "cut to fit"
+
+
 def test_an_example_is_rendered_exactly_as_it_will_be_served(tokenizer: Any) -> None:
     from finetune import prompt
     from finetune.starter.examples import StarterExample
@@ -227,14 +240,18 @@ def test_what_is_scored_comes_in_few_sizes() -> None:
     assert pretraining._counting(torch.ones(1, 700)).tolist() == list(range(700))
 
 
-def test_a_model_that_goes_on_gets_other_lessons_and_hardly_any_drills() -> None:
+def test_a_model_that_goes_on_gets_other_lessons_and_keeps_copying_all_its_tokens() -> None:
     course = lessons.Course.going_on(seed=1)
-    assert isinstance(lessons.lesson(course, 1, 0.0), lessons.Echo)  # its first part, for tokens that are new to it
-    going_on = [lessons.lesson(course, number, 0.05) for number in range(100)]
-    beginning = [lessons.lesson(lessons.Course(), number, 0.0) for number in range(100)]
-    assert all(isinstance(one, lessons.Echo) for one in beginning)
-    assert sum(isinstance(one, lessons.Echo) for one in going_on) < 10
-    assert going_on != [lessons.lesson(lessons.Course.going_on(seed=2), number, 0.05) for number in range(100)]
+    beginning = [lessons.echo(lessons.Course(), number, 0.0) for number in range(100)]
+    assert all(isinstance(one, lessons.Echo) and one.length <= 32 for one in beginning)
+    assert all(lessons.echo(course, number, 0.1) for number in range(100)), "its first part is nothing else"
+    later = [lessons.echo(course, number, 0.5) for number in range(200)]
+    assert 90 < sum(one is not None for one in later) < 150
+    assert {type(one) for one in later} == {lessons.Echo, lessons.TokenDrill, type(None)}
+    assert sum(lessons.echo(lessons.Course(), number, 0.5) is not None for number in range(200)) < 30
+    assert later != [lessons.echo(lessons.Course.going_on(seed=2), number, 0.5) for number in range(200)]
+    pages = [lessons.lesson(course, number, 0.5) for number in range(50)]
+    assert pages != [lessons.lesson(lessons.Course.going_on(seed=2), number, 0.5) for number in range(50)]
 
 
 def test_lessons_in_one_row_do_not_see_each_other(tokenizer: Any) -> None:
