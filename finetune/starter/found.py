@@ -99,6 +99,17 @@ def passages_of(text: str) -> list[ContextPassage]:
     return [one for one in made if _length(one.text) <= 2 * WORDS[1]]
 
 
+def dressed(page: Sequence[ContextPassage], chance: random.Random) -> tuple[ContextPassage, ...]:
+    """Passages as an index shows them, some with their heading in the text and with a date: neither is an answer."""
+    made = []
+    for one in page:
+        name = one.heading or one.title
+        text = f"{chance.choice(['#', '##'])} {name}\n\n{one.text}" if name and chance.random() < 0.5 else one.text
+        day = f"202{chance.randint(1, 6)}-{chance.randint(1, 12):02}-{chance.randint(1, 28):02}"
+        made.append(replace(one, text=text, updated=day if chance.random() < 0.4 else ""))
+    return tuple(made)
+
+
 def _heading(lines: list[str]) -> tuple[str, list[str]] | None:
     if not lines:
         return None
@@ -157,12 +168,12 @@ class Reading:
 
     def _unknown(self, chance: random.Random, page: Sequence[ContextPassage]) -> StarterExample | None:
         """Asks for a sentence of a passage that is not shown."""
-        shown = {one.text for one in page}
         for _ in range(TRIES):
             passage = self._passages[chance.choice(self._askable)]
             text = chance.choice(_quotable(passage.text))
             language = _language(text)
-            question = "" if passage.text in shown else _question(text, passage, language, chance)
+            shown = any(one.text.endswith(passage.text) for one in page)
+            question = "" if shown else _question(text, passage, language, chance)
             wanted = term_set(question)
             if len(wanted) > 1 and all(share <= KNOWN for _one, _unit, share in _shares(wanted, page)):
                 return self._made("unknown", language, question, page, chance.choice(phrases(language).unknown), chance)

@@ -15,7 +15,7 @@ from finetune import prompt
 from finetune.records import ContextPassage, Turn
 from finetune.starter.companies import Language, company
 from finetune.starter.examples import KINDS, StarterExample, ask_again, example
-from finetune.starter.found import Reading
+from finetune.starter.found import Reading, dressed
 from finetune.starter.slots import common_han, han, word
 
 Piece = tuple[str, float]
@@ -167,7 +167,7 @@ def reading(course: Course, read: Reading, number: int, progress: float) -> Less
     chance = random.Random(f"{course.seed} reading {number}")
     pages = progress < course.pages_until
     for _ in range(0 if chance.random() < PLAIN_TEXT else PAGES_TRIED):
-        shown = read.page(chance)
+        shown = dressed(read.page(chance), chance)
         asked = (read.example(chance, shown) for _ in range(chance.randint(4, 10) if pages else 2))
         made = [one for one in asked if one is not None]
         if made and not pages:
