@@ -38,6 +38,17 @@ def test_a_cpu_computes_with_16_bits_only_when_its_hardware_does(flags: tuple[st
     assert base_model.choose_dtype("float16", torch.device("cpu"), cpu_flags=flags) == torch.float16
 
 
+@pytest.mark.parametrize(("flags", "native"), [(["avx2", "avx512_bf16"], True), (["avx2"], False), ([], False)])
+def test_training_computes_with_bfloat16_only_where_the_processor_does(
+    flags: list[str], native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(base_model, "cpu_flags", lambda: frozenset(flags))
+    monkeypatch.setattr(base_model, "choose_device", lambda _wanted: torch.device("cpu"))
+    assert base_model.computes_bfloat16() is native
+
+
 def test_a_pickled_model_is_refused_without_being_opened(tmp_path: Path) -> None:
     folder = tmp_path / "pickled"
     folder.mkdir()

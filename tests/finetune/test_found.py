@@ -10,7 +10,7 @@ from finetune.dataset_rows import DatasetRow
 from finetune.records import ContextPassage, GenerationRequest, Turn
 from finetune.starter.companies import phrases
 from finetune.starter.examples import StarterExample
-from finetune.starter.found import WORDS, Reading, passages_of
+from finetune.starter.found import WORDS, Reading, dressed, passages_of
 from finetune.starter.lessons import Course, Followed, reading
 from finetune.support import citation_marks, sentences, support, without_marks
 from finetune.terms import coverage, term_set
@@ -108,6 +108,19 @@ def test_a_quarter_asks_for_what_is_not_shown_and_is_answered_by_not_knowing(eng
     for one in unknown:
         assert one.answer in phrases(one.language).unknown
         assert not citation_marks(one.answer)
+
+
+def test_headings_and_dates_stand_on_a_page_and_in_no_answer(english: Reading) -> None:
+    chance = random.Random("dressed")
+    pages = [dressed(english.page(chance), chance) for _ in range(40)]
+    shown = [passage for page in pages for passage in page]
+    assert 0.3 < sum(one.text.startswith("#") for one in shown) / len(shown) < 0.7
+    assert any(one.updated for one in shown) and not all(one.updated for one in shown)
+    asked = [one for page in pages if (one := english.example(chance, page)) is not None]
+    assert len(asked) > 20
+    for one in asked:
+        dates = [passage.updated for passage in one.request.passages if passage.updated]
+        assert "#" not in one.answer and not any(date in one.answer for date in dates)
 
 
 def test_neither_code_nor_a_heading_is_an_answer(english: Reading) -> None:
