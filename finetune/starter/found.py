@@ -31,7 +31,7 @@ CLEAR: Final = 0.12
 """By how much the sentence asked for must hold more of the question than any other that is shown."""
 HELD: Final = 0.25
 """Share of the question that the sentence asked for must hold. Customers' own words are not those of the page: half of
-their questions share less than half with what answers them."""
+the demo's questions share less than 55 % with what answers them."""
 KNOWN: Final = 0.2
 """A question counts as not answered where no sentence that is shown holds more of it than this. Below HELD, or a model
 learns to say "I could not find that" to whoever asks in other words than the page's."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from finetune.orders import without_orders
 from finetune.prompt import FENCES
 from finetune.records import ContextPassage
 from finetune.sentences import units
@@ -110,7 +111,8 @@ def torn(sentence: str, texts: Sequence[str]) -> bool:
 def ended(sentence: str, texts: Sequence[str]) -> str:
     """`sentence` to its end, where it is the beginning of one sentence of the passages; else as it is.
 
-    Half a sentence often leaves out the condition ("within 60 days", and not "if they are unworn").
+    Half a sentence often leaves out the condition ("within 60 days", and not "if they are unworn"). An order to a model
+    that a page holds is never completed.
     """
     bare = " ".join(without_marks(sentence).split())
     said = _NO_WORD.sub("", bare)
@@ -120,7 +122,7 @@ def ended(sentence: str, texts: Sequence[str]) -> str:
     begun = [
         unit.text
         for text in texts
-        for unit in units(text)
+        for unit in units(without_orders(text))
         if unit.kind in ("text", "item") and unit.text.casefold().startswith(said.casefold())
     ]
     whole = {text for text in begun if len(text) > len(said)}
