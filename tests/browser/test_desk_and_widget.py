@@ -200,7 +200,7 @@ def test_scripts_in_messages_and_page_titles_run_nowhere(
 
 def test_the_desk_has_something_to_show(new_page: NewPage, slow_shop: Shop, logins: dict[str, str]) -> None:
     agent = desk(new_page, slow_shop, "agent", logins["agent"], width=1600)
-    row(agent, "FW41302890").click()
+    row(agent, "do I need to e-mail or can you take it here").click()
     agent.locator("#log .bot").first.wait_for(timeout=PATIENCE_MS)
     agent.locator("#draft").wait_for(timeout=PATIENCE_MS)
     picture(agent, "desk.png")
