@@ -75,9 +75,9 @@ def choose_dtype(wanted: DType, device: torch.device, *, cpu_flags: Iterable[str
     return torch.bfloat16 if {"avx512_bf16", "amx_bf16"} & set(cpu_flags) else torch.float32
 
 
-def computes_bfloat16() -> bool:
-    """Whether training here may compute with bfloat16. Emulated, a step takes twenty times as long (AVX2)."""
-    return choose_dtype("", choose_device(""), cpu_flags=cpu_flags()) == torch.bfloat16
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether training there may compute with bfloat16. Emulated, a step takes twenty times as long (AVX2)."""
+    return choose_dtype("", device, cpu_flags=cpu_flags()) == torch.bfloat16
 
 
 def cpu_flags() -> frozenset[str]:

@@ -327,7 +327,7 @@ def _arguments(work: Path, config: Pretraining) -> TrainingArguments:
         weight_decay=0.05,
         adam_beta2=0.95,
         max_grad_norm=1.0,
-        bf16=config.bf16 and base_model.computes_bfloat16(),
+        bf16=config.bf16 and base_model.computes_bfloat16(base_model.choose_device("")),
         use_cpu=not torch.cuda.is_available(),
         logging_steps=max(1, min(20, config.steps // 10)),
         save_steps=config.checkpoint_steps,

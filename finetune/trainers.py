@@ -73,7 +73,7 @@ def _arguments(folder: Path, order: TrainingOrder, base: LoadedModel, rows: int,
         "max_length": min(config.max_tokens, base.positions),
         # Computing again what was not kept saves memory where it is scarce (GPU) and costs 20 % on a CPU (measured).
         "activation_checkpointing": cuda,
-        "bf16": cuda or computes_bfloat16(),
+        "bf16": cuda or computes_bfloat16(base.device),
         "use_cpu": not cuda,
         "optim": "adamw_torch_fused" if cuda else "adamw_torch",
         "use_liger_kernel": cuda and _has_liger() and config.method == "sft",

@@ -62,7 +62,8 @@ class Followed:
     more: tuple[Piece, ...]
 
 
-Lesson = Echo | TokenDrill | Followed | list[Piece] | StarterExample
+TextLesson = Followed | list[Piece] | StarterExample
+Lesson = Echo | TokenDrill | TextLesson
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def echo(course: Course, number: int, progress: float) -> Echo | TokenDrill | No
     return kind(f"{course.seed} echo {number}", chance.randint(SHORTEST_ECHO, longest))
 
 
-def lesson(course: Course, number: int, progress: float) -> Lesson:
+def lesson(course: Course, number: int, progress: float) -> TextLesson:
     """Pieces of text, or (in the last part of a course) an example to render exactly as it will be served."""
     chance = random.Random(f"{course.seed} lesson {number}")
     if progress < course.drills_until or chance.random() < 0.04:
@@ -162,7 +163,7 @@ def _page(first: StarterExample, again: Sequence[StarterExample], chance: random
     return [_shown(first.request.passages), *_asked(first, opens=False), *more]
 
 
-def reading(course: Course, read: Reading, number: int, progress: float) -> Lesson:
+def reading(course: Course, read: Reading, number: int, progress: float) -> TextLesson:
     """Lesson `number` on documents: a passage by itself, several questions on a few of them, or one as it is served."""
     chance = random.Random(f"{course.seed} reading {number}")
     pages = progress < course.pages_until

@@ -120,11 +120,11 @@ def row(
     positions: list[int] = []
     misses = 0
     for lesson_number in range(number * LESSONS_PER_ROW, (number + 1) * LESSONS_PER_ROW):
-        taught: Lesson | None = echo(course, lesson_number, progress)
-        if taught is None and read and lesson_number % 2:
-            taught = reading(course, read, lesson_number, progress)
-        if taught is None:
-            taught = lesson(course, lesson_number, progress)
+        taught: Lesson = echo(course, lesson_number, progress) or (
+            reading(course, read, lesson_number, progress)
+            if read and lesson_number % 2
+            else lesson(course, lesson_number, progress)
+        )
         piece, weight = tokenize(taught, tokenizer, length=length, fresh=fresh, read=read)
         if len(ids) + len(piece) > length:
             misses += bool(ids)

@@ -2,7 +2,7 @@
 
 from finetune import prompt
 from finetune.starter.examples import StarterExample
-from finetune.starter.lessons import Course, Echo, Followed, TokenDrill, lesson
+from finetune.starter.lessons import Course, Followed, lesson
 
 LESSONS = 6000
 SIGNS = "àâäçéèêëîïôöùûüñßøåæœ¿¡“”‘’–—…€£¥°²½×·•→👟🙂👍 ，。？！：；（）「」《》、【】"
@@ -14,8 +14,6 @@ def sample_text(seed: int) -> list[str]:
     texts = [SIGNS] * 20
     for number in range(LESSONS):
         taught = lesson(course, number, progress=(number % 100) / 100)
-        if isinstance(taught, Echo | TokenDrill):
-            continue  # no text
         if isinstance(taught, Followed):
             texts.append("".join([_served(taught.first), *(text for text, _weight in taught.more)]))
         elif isinstance(taught, StarterExample):

@@ -46,12 +46,14 @@ class Material:
         So what goes on after one depends on what came before it. A company's pages say the same of many things ("Parcels
         to Norway take …"), and who copies by the last word or two alone goes on with another sentence than they began.
         """
-        special = set(self.tokenizer.all_special_ids)
-        known: Sequence[int] = [token for token in range(len(self.tokenizer)) if token not in special]
+        known: Sequence[int]
         if self.fresh and chance.random() < FRESH_ECHOES:
             known = self.fresh
         elif self.read and chance.random() < PASSAGE_TOKENS:
             known = self.encode(self.read.page(chance, most=1)[0].text)
+        else:
+            special = set(self.tokenizer.all_special_ids)
+            known = [token for token in range(len(self.tokenizer)) if token not in special]
         size = chance.choice(PHRASE)
         phrases = [
             chance.choices(known, k=chance.randint(1, 2 * size - 1))

@@ -95,7 +95,7 @@ def torn(sentence: str, texts: Sequence[str]) -> bool:
     """Whether a small model stopped in the middle of what it quoted: within a word or an address, or after the first
     few words of a sentence. English and the like; a Chinese sentence has no such joints.
     """
-    said = _NO_WORD.sub("", " ".join(without_marks(sentence).split()))
+    said = _said(sentence)
     words = said.split(" ")
     if not said or is_cjk(said):
         return False
@@ -114,8 +114,7 @@ def ended(sentence: str, texts: Sequence[str]) -> str:
     Half a sentence often leaves out the condition ("within 60 days", and not "if they are unworn"). An order to a model
     that a page holds is never completed.
     """
-    bare = " ".join(without_marks(sentence).split())
-    said = _NO_WORD.sub("", bare)
+    said = _said(sentence)
     chinese = is_cjk(said)
     if (len(said) if chinese else len(said.split())) < _BEGUN[chinese]:
         return sentence
@@ -128,11 +127,12 @@ def ended(sentence: str, texts: Sequence[str]) -> str:
     whole = {text for text in begun if len(text) > len(said)}
     if len(whole) != 1 or any(_NO_WORD.sub("", text) == said for text in begun):
         return sentence
-    text = whole.pop()
-    marks = "".join(f"[{number}]" for number in citation_marks(sentence))
-    end = _END.search(text)
-    at = end.start() if end else len(text)
-    return f"{text[:at]}{'' if chinese or not marks else ' '}{marks}{text[at:]}"
+    return _marked(whole.pop(), *citation_marks(sentence))
+
+
+def _said(sentence: str) -> str:
+    """Without marks, line breaks and its final stop."""
+    return _NO_WORD.sub("", " ".join(without_marks(sentence).split()))
 
 
 def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = False) -> Checked:
@@ -180,12 +180,12 @@ def _reason(supported: bool, facts: bool, names: bool, contradicted: bool, stray
     return "" if supported else Cut.UNSUPPORTED
 
 
-def _marked(sentence: str, number: int) -> str:
+def _marked(sentence: str, *numbers: int) -> str:
+    """With its marks before the final stop."""
     end = _END.search(sentence)
-    space = "" if is_cjk(sentence) else " "
-    if end is None:
-        return f"{sentence}{space}[{number}]"
-    return f"{sentence[: end.start()]}{space}[{number}]{end[0]}"
+    at = end.start() if end else len(sentence)
+    space = "" if is_cjk(sentence) or not numbers else " "
+    return f"{sentence[:at]}{space}{''.join(f'[{number}]' for number in numbers)}{sentence[at:]}"
 
 
 class StreamedSentences:
