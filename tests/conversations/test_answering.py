@@ -4,6 +4,7 @@ import pytest
 
 from chatbot.conversations.answers import language, verification
 from chatbot.conversations.answers.answering import Answer, AnswerContext, Cancelled
+from chatbot.conversations.answers.understanding import understand
 from finetune.records import ContextPassage
 from retrieval.embedding import get_embedder
 from retrieval.records import Turn
@@ -68,6 +69,31 @@ def test_the_second_failure_in_a_row_brings_a_person(search: ThrowawaySearcher) 
 
 def test_a_city_is_answered_with_the_page_of_its_country(search: ThrowawaySearcher) -> None:
     assert "9 USD" in ask(search, "What is the postage to Toronto?").text
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        "I am Cem.",
+        "my name is Cem Yıldız",
+        "Cem here!",
+        "Kind regards, Cem",
+        "Thanks, Cem",
+        "Thank you, Anne-Marie O'Neil",
+    ],
+)
+def test_who_writes_is_not_looked_for_in_the_documents(search: ThrowawaySearcher, about: str) -> None:
+    question = "How many days do I have to return worn shoes?"
+    parts = understand(f"{question} {about}", ()).parts
+    assert [part.query for part in parts] == [question]
+    assert [part.query for part in understand(f"{about}\n{question}", ()).parts] == [question]
+    assert ask(search, f"{question} {about}").text == ask(search, question).text
+
+
+@pytest.mark.parametrize("about", ["I am German.", "I'm Swiss", "I am vegan", "I am at home", "This is Glowmoth"])
+def test_what_may_matter_to_the_question_is_kept(about: str) -> None:
+    assert about in understand(f"Which boots fit? {about}", ()).parts[0].query
+    assert about in understand(about, ()).parts[0].query
 
 
 def test_two_questions_get_two_answers(search: ThrowawaySearcher) -> None:

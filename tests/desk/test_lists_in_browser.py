@@ -1,5 +1,7 @@
 """The lists: who waits, who handles it, in the right order; every change in its place, and right after a reconnect."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page
 
@@ -136,6 +138,30 @@ def test_counts_stand_at_the_views_and_the_number_waiting_in_the_title(desk: Fak
         desk.tell_row(conversation_id(3))
     until(page, lambda: page.title() == "(2) Desk · Parley", "the new number")
     assert len(desk.got("counts")) - asked <= 2, "not asked for each row"
+
+
+def test_rows_that_change_while_the_list_is_on_its_way_are_shown_as_they_are_now(desk: FakeDesk, visit: Visit) -> None:
+    new, moved, left, gone = (desk.conversation(number) for number in (3, 2, 4, 5))
+    desk.says(moved, "before")
+    desk.rows[moved]["read_seq"] = 1
+    page = visit(desk, "?view=all")
+    row(page, left).wait_for()
+
+    def late(event: dict[str, Any]) -> None:
+        del desk.on["list"]
+        page_of_before = [dict(one) for cid, one in desk.rows.items() if cid != new]
+        desk.tell_row(new, contact="newcomer")
+        desk.says(moved, "after")
+        desk.tell_row(moved)
+        desk.tell_row(left, state="resolved")
+        desk.send(type="gone", conversation=gone)
+        desk.send(type="rows", ref=event["ref"], view="waiting", rows=page_of_before, next="")
+
+    desk.on["list"] = late
+    page.locator("[data-view='waiting']").click()
+    until(page, lambda: sorted(names(page)) == ["Customer 2", "newcomer"], "who waits now")
+    assert "after" in row(page, moved).inner_text()
+    assert row(page, moved).locator(".dot").count() == 1, "what was read stays read, the newest is not"
 
 
 @pytest.mark.parametrize("view", ["waiting", "mine", "team", "bot", "resolved", "snoozed", "mentions", "all"])

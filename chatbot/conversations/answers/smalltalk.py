@@ -80,6 +80,15 @@ _TRAILING: Final = re.compile(
     re.I,
 )
 
+# Also "I am Ann": but "I am German" or "I'm Swiss" may matter to the question.
+_NAME: Final = r"(?-i:[A-Z][\w'’-]+)(?: (?-i:[A-Z][\w'’-]+)){0,2}"
+_INTRODUCTION: Final = re.compile(
+    rf"{_FILL}(?:(?:(?:and |by the way,? )?my name(?: is|['’]s)|the name(?: is|['’]s)|i['’]?m called|ich hei(?:ß|ss)e|mein name ist"
+    rf"|je m['’]appelle|me llamo) {_NAME}|(?:i am|i['’]?m) (?!\S*(?:ish|ese|ian|can|man|ch|ss){_FILL}$){_NAME}|(?:this is )?{_NAME} (?:here|speaking)"
+    rf"|(?:(?:(?:kind|best|warm)(?:est)? )?(?:regards|wishes)|{_THANKS})[\s,!.–-]+{_NAME}|(?:我叫|我的名字(?:是|叫)|本人姓?名?叫)[\u4e00-\u9fff·]{{2,6}}){_FILL}",
+    re.I,
+)
+
 _PERSON_WORDS: Final = (
     "human", "person", "people", "agent", "agents", "representative", "rep", "operator", "advisor", "adviser", "colleague", "employee",
     "staff", "somebody", "someone", "manager", "supervisor", "consultant", "specialist",
@@ -191,6 +200,11 @@ def topic_of(text: str) -> Key | None:
     ):
         return "insult"
     return None
+
+
+def introduces(sentence: str) -> bool:
+    """Whether a sentence only says who writes. A name in a question would be looked for in the documents."""
+    return _INTRODUCTION.fullmatch(squeezed(sentence)) is not None
 
 
 def without_courtesies(text: str) -> str:

@@ -117,11 +117,10 @@ def _language(text: str, history: Sequence[Turn], preferred: str) -> str:
 
 
 def _pieces(text: str) -> list[str]:
-    """Sentences, joined questions cut apart, courtesies removed."""
-    found: list[str] = []
-    for line in text.splitlines():
-        for sentence in sentences(line.strip()):
-            found.extend(_cut(smalltalk.without_courtesies(sentence)))
+    """Sentences, joined questions cut apart, courtesies and who writes removed."""
+    said = [sentence for line in text.splitlines() for sentence in sentences(line.strip())]
+    told = [sentence for sentence in said if not smalltalk.introduces(sentence)]
+    found = [bit for sentence in told or said for bit in _cut(smalltalk.without_courtesies(sentence))]
     return [piece for piece in found if smalltalk.has_words(piece)]
 
 

@@ -7,7 +7,7 @@ import { fill, tick } from "./rows.js";
 import { desk, emit, learn, on } from "./state.js";
 import { t } from "./words.js";
 
-const list = { ids: new Set(), next: "", loading: false, asked: 0, failed: "" };
+const list = { ids: new Set(), next: "", loading: false, asked: 0, failed: "", heard: new Set() };
 const nodes = new Map(); // conversation -> {element, made}
 let cursor = 0; // where the selection is, or was before its row left
 let painting = 0;
@@ -18,12 +18,19 @@ const me = () => ({ id: desk.me?.id, teams: [...desk.teams.values()].filter((tea
 export const shown = () => [...list.ids].map((id) => desk.rows.get(id)).filter(Boolean).sort(order(desk.view)).map((row) => row.conversation);
 
 // --- From the server ---------------------------------------------------------------------------------------------
+// A page's row is older than one that was heard of while the page was on its way; what this agent has read is only in it.
+const learnPaged = (row) => {
+  const now = list.heard.has(row.conversation) ? desk.rows.get(row.conversation) : row;
+  if (now) learn({ ...now, read_seq: row.read_seq });
+  return row.conversation;
+};
+
 // The first page anew, and as much more as was on show. `keep`: what is shown stays until the answer has come.
 export const load = async ({ keep = false } = {}) => {
   const mine = ++list.asked;
   const wanted = keep ? list.ids.size : 0;
   if (!keep) Object.assign(list, { ids: new Set(), next: "" });
-  Object.assign(list, { loading: true, failed: "" });
+  Object.assign(list, { loading: true, failed: "", heard: new Set() });
   paint();
   const found = new Set();
   let after = "";
@@ -31,10 +38,11 @@ export const load = async ({ keep = false } = {}) => {
     do {
       const page = await desk.line.ask("list", { ...filter(), after });
       if (mine !== list.asked) return;
-      for (const row of page.rows) found.add(learn(row).conversation);
+      for (const row of page.rows) found.add(learnPaged(row));
       after = page.next;
     } while (after && found.size < wanted);
     Object.assign(list, { ids: found, next: after, loading: false });
+    list.heard.forEach(place);
   } catch (refused) {
     if (mine !== list.asked) return;
     Object.assign(list, { loading: false, failed: refused.message });
@@ -45,12 +53,13 @@ export const load = async ({ keep = false } = {}) => {
 const more = async () => {
   if (!list.next || list.loading) return;
   const mine = list.asked;
-  list.loading = true;
+  Object.assign(list, { loading: true, heard: new Set() });
   try {
     const page = await desk.line.ask("list", { ...filter(), after: list.next });
     if (mine !== list.asked) return;
-    for (const row of page.rows) list.ids.add(learn(row).conversation);
+    for (const row of page.rows) list.ids.add(learnPaged(row));
     list.next = page.next;
+    list.heard.forEach(place);
   } catch {
     // The next welcome loads the list anew.
   }
@@ -60,11 +69,16 @@ const more = async () => {
 
 // A row has changed: in, out, or to another place.
 const changed = (conversation) => {
+  if (list.loading) list.heard.add(conversation);
+  place(conversation);
+  paint();
+};
+
+const place = (conversation) => {
   const row = desk.rows.get(conversation);
   const here = row && belongs(row, filter(), me());
   if (!row || here === false) list.ids.delete(conversation);
   else if (here && !list.ids.has(conversation) && !beyond(row)) list.ids.add(conversation);
-  paint();
 };
 
 // Further down than what is loaded: it comes with its page.
