@@ -6,8 +6,9 @@ never used, because an answer would then be learnt after another prompt than the
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from torch.nn.functional import cross_entropy
 from transformers.trainer_callback import PrinterCallback
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
@@ -17,6 +18,40 @@ from trl.trainer.sft_trainer import SFTTrainer
 from finetune.base_model import LoadedModel, computes_bfloat16
 from finetune.training_config import steps
 from finetune.training_folder import TrainingOrder
+
+
+IGNORED: Final = -100
+"""The label of a token that is not learnt."""
+
+
+class AnswersOnlyTrainer(SFTTrainer):
+    """For one CPU: scores the answers alone, and attends without a mask where rows are padded on the right.
+
+    Without Triton TRL scores every position of the prompt too, against the whole vocabulary, and gives it no weight; a
+    mask makes the attention compute the half that causality hides anyway. The loss is the same to rounding.
+    """
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        if return_outputs or "attention_mask" not in inputs:  # packed rows have their bounds in position_ids
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
+        mask, following = inputs["attention_mask"], inputs["labels"][:, 1:]
+        columns = (following != IGNORED).any(dim=0).nonzero().flatten()
+        on_the_right = bool((mask.diff(dim=1) <= 0).all())
+        logits = model(
+            input_ids=inputs["input_ids"],
+            attention_mask=None if on_the_right else mask,
+            use_cache=False,
+            logits_to_keep=columns,
+        ).logits
+        wanted = following[:, columns].flatten()
+        total = cross_entropy(logits.flatten(0, 1).float(), wanted, ignore_index=IGNORED, reduction="sum")
+        if model.training:
+            self._total_train_tokens += int(mask.sum())
+        self._metrics["train" if model.training else "eval"]["num_tokens"] = [self._total_train_tokens]
+        count = (wanted != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+        return total / max(1, int(count))
 
 
 class TokenizedDPOTrainer(DPOTrainer):
@@ -33,11 +68,13 @@ def make(
     config = order.config
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "tensorboard")
     shared = _arguments(folder, order, base, len(rows), examines=held_out is not None)
-    kind: Any = TokenizedDPOTrainer if config.method == "dpo" else SFTTrainer
+    kind: Any
     if config.method == "dpo":
+        kind = TokenizedDPOTrainer
         args: Any = DPOConfig(**shared, beta=config.beta)
     else:
         # A generated lesson is a fifth as long as a conversation: drawn together, half of a batch would be padding.
+        kind = SFTTrainer if base.device.type == "cuda" else AnswersOnlyTrainer
         sampling = "random" if config.packing else "group_by_length"
         args = SFTConfig(**shared, packing=config.packing, eos_token=None, train_sampling_strategy=sampling)
     trainer = kind(

@@ -21,7 +21,7 @@ class TrainingConfig:
     rank: int = 16
     alpha: int = 0
     """0: twice the rank."""
-    dropout: float = 0.05
+    dropout: float = 0.0
     targets: tuple[str, ...] = ()
     """Names of the layers that get an adapter; empty: every linear layer but the head."""
     quantized: bool = False
