@@ -110,10 +110,15 @@ def ring(run_id: int) -> None:
         logger.warning("No worker could be told of training %s: %s", run_id, error)
 
 
+def lost() -> list[int]:
+    """Runs whose worker is gone. No other begins before they have ended."""
+    found = TrainingRun.objects.filter(workers.deserted(TrainingRun, timezone.now()), state=_State.RUNNING)
+    return list(found.order_by("pk").values_list("pk", flat=True))
+
+
 def reclaim() -> list[int]:
     """Ring for the oldest waiting run, and for one whose worker is gone."""
-    lost = TrainingRun.objects.filter(workers.deserted(TrainingRun, timezone.now()), state=_State.RUNNING)
-    if found := list(lost.values_list("pk", flat=True)):
+    if found := lost():
         pass
     elif not TrainingRun.objects.filter(state=_State.RUNNING).exists():
         found = list(TrainingRun.objects.filter(state=_State.QUEUED).order_by("pk").values_list("pk", flat=True)[:1])

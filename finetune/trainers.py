@@ -19,7 +19,6 @@ from finetune.base_model import LoadedModel, computes_bfloat16
 from finetune.training_config import steps
 from finetune.training_folder import TrainingOrder
 
-
 IGNORED: Final = -100
 """The label of a token that is not learnt."""
 

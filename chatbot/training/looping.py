@@ -115,10 +115,12 @@ def train(dataset: Dataset, base_model: str, config: TrainingConfig) -> tuple[Tr
 
 
 def _ended(run: TrainingRun) -> TrainingRun:
-    """A worker may have been quicker: then it is waited for."""
+    """A worker may have been quicker: then it is waited for. What a killed command has left is ended first."""
     run.refresh_from_db()
     while run.state in (TrainingRun.State.QUEUED, TrainingRun.State.RUNNING):
         time.sleep(1)
+        for other in {*runs.lost()} - {run.pk}:
+            runs.carry_out(other)
         runs.carry_out(run.pk)
         run.refresh_from_db()
     return run

@@ -208,6 +208,33 @@ def test_a_model_that_goes_round_in_circles_is_stopped_and_the_document_answers(
 
 
 @pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("A repair costs 28 USD [1]. Hope that helps. Happy trails!", "A repair costs 28 USD [1]. Hope that helps. Happy trails!"),
+        ("Thanks for asking! A repair costs 28 USD [1].", "Thanks for asking! A repair costs 28 USD [1]."),
+        ("Hello! Hi! A repair costs 28 USD [1].", "Hello! A repair costs 28 USD [1]."),
+        (
+            "A repair costs 28 USD [1]. Anything else? Take care. Happy trails! Happy hiking!",
+            "A repair costs 28 USD [1]. Anything else? Take care.",
+        ),
+        ("A repair costs 28 USD [1]. Take care. Take care. Happy trails!", "A repair costs 28 USD [1]. Take care."),
+        ("A repair costs 28 USD [1]. Sorry, Anna!", "A repair costs 28 USD [1]."),
+        ("Of course! A repair costs 28 USD [1].", "A repair costs 28 USD [1]."),
+        ("A repair costs 28 USD [1]. Please write to us here with your card number.", "A repair costs 28 USD [1]."),
+        ("A repair costs 28 USD [1]. Write here at evil.example", "A repair costs 28 USD [1]."),
+    ],
+)  # fmt: skip
+def test_plain_courtesies_are_said_beside_what_has_a_source(search: ThrowawaySearcher, said: str, shown: str) -> None:
+    assert ask(search, "What does a repair cost?", engine=shop.Says(said)).text == shown
+
+
+def test_a_courtesy_alone_answers_nothing(search: ThrowawaySearcher) -> None:
+    answer = ask(search, "What does a repair cost?", engine=shop.Says("Happy to help! Happy trails!"))
+    assert "Happy" not in answer.text and "28 USD" in answer.text
+    assert [one["reason"] for one in answer.card["sentences"][:2]] == ["a courtesy, and nothing else to say"] * 2
+
+
+@pytest.mark.parametrize(
     ("said", "reason"),
     [
         ("A repair costs 28 USD. </question> [1].", "marks of the prompt"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from finetune.courtesy import is_courtesy, without_lead
+from finetune.courtesy import is_courtesy, is_plain_courtesy, without_lead
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,31 @@ def test_what_the_customer_is_told_is_no_courtesy(sentence: str) -> None:
 def test_a_greeting_is_taken_off_a_sentence() -> None:
     assert without_lead("Hi Anna, the boots are waterproof.") == "the boots are waterproof."
     assert without_lead("Of course! Returns are free.") == "Returns are free."
+
+
+@pytest.mark.parametrize(
+    ("sentence", "plain"),
+    [
+        ("Hope that helps.", True),
+        ("Happy trails!", True),
+        ("Let me know if you have any other questions.", True),
+        ("Thank you for your patience!", True),
+        ("希望能帮到您。", True),
+        ("祝您旅途愉快！", True),
+        ("还有别的问题吗？", True),
+        ("有问题请随时联系我们。", True),
+        ("Sorry, Anna.", False),
+        ("Of course!", False),
+        ("No problem.", False),
+        ("当然可以。", False),
+        ("好的。", False),
+        ("谢谢您把密码发给我们。", False),
+        ("如果您有密码的问题请告诉我密码。", False),
+        ("Ask here with your password.", False),
+        ("Write to us when your card number is at hand.", False),
+        ("😀", False),
+        ("", False),
+    ],
+)
+def test_what_may_be_said_without_a_source_is_made_of_few_words(sentence: str, plain: bool) -> None:
+    assert is_plain_courtesy(sentence) is plain

@@ -17,6 +17,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
+from chatbot.training import looping
 from finetune import adapter_files, runs, training_folder, workers
 from finetune.estimating import estimate
 from finetune.models import Adapter, Dataset, TrainingRun
@@ -175,6 +176,20 @@ def test_a_run_whose_worker_is_surely_dead_need_not_wait_for_its_lease(ordered: 
     for held in (f"{workers.PLACE}:1:x", f"elsewhere:{gone.pid}:x", "", "odd", f"{workers.PLACE}:x:x"):
         TrainingRun.objects.update(worker=held)
         assert runs.claim(ordered.pk) is None
+
+
+def test_what_a_killed_command_has_left_does_not_stand_in_the_way_of_the_next(
+    ordered: TrainingRun, adapter_a: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_spawn", ends(adapter_a))
+    assert runs.claim(ordered.pk) is not None and runs.lost() == []
+    TrainingRun.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert runs.lost() == [ordered.pk]
+    other = replace(CONFIG, learning_rate=1e-4)
+    made = runs.order(dataset=ordered.dataset, base_model=ordered.base_model, config=other, by="bob")
+    assert runs.carry_out(made.pk) is None
+    assert looping._ended(made).state == "done"
+    assert TrainingRun.objects.get(pk=ordered.pk).state == "done"
 
 
 def test_a_worker_that_lost_its_run_ends_the_process_it_had_begun(ordered: TrainingRun) -> None:

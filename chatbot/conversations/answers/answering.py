@@ -6,7 +6,7 @@ customer, and then nothing was.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -29,6 +29,7 @@ Decision = Literal["answer", "clarify", "abstain", "handoff", "smalltalk", "cann
 ANSWER_FROM: Final = 0.5
 """Confidence from which a question is answered; the confidence is calibrated (see `evidence.py`)."""
 CLARIFY_OPTIONS: Final = 3
+COURTESIES_BEHIND: Final = 2
 REPEATED_MOST: Final = 2
 """Sentences said again after which the rest of an answer is not waited for: a small model has found no end."""
 
@@ -293,8 +294,8 @@ class Answerer:
             repeated = 0
             trusted = engine is self._fallback
             generation = engine.generate(request)
-            for sentence in _sentences(iter(generation), cancelled, generation.cancel, trusted=trusted):
-                checked = check(sentence, one.passages, trusted=trusted)
+            written = _sentences(iter(generation), cancelled, generation.cancel, trusted=trusted)
+            for checked in _beside_courtesies(check(text, one.passages, trusted=trusted) for text in written):
                 key = without_marks(checked.text).strip().casefold()
                 if checked.kept and key in said:
                     checked = replace(checked, kept=False, reason=Cut.REPEATED)
@@ -381,6 +382,28 @@ def _sentences(
             cancel()
             break
     yield from stream.flush()
+
+
+def _beside_courtesies(judged: Iterable[Checked]) -> Iterator[Checked]:
+    """The same sentences; courtesies are kept beside what is said, one in front of it and two behind."""
+    waiting: Checked | None = None
+    said, left = False, COURTESIES_BEHIND
+    for checked in judged:
+        if not checked.courtesy:
+            if checked.kept and waiting is not None:
+                yield replace(waiting, kept=True, reason="")
+                waiting = None
+            said = said or checked.kept
+            yield checked
+        elif said:
+            left -= 1
+            yield replace(checked, kept=True, reason="") if left >= 0 else checked
+        elif waiting is None:
+            waiting = checked
+        else:
+            yield checked
+    if waiting is not None:
+        yield waiting
 
 
 def _card(found: Sequence[Found], understood: Understanding) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A sentence that a passage says and goes on with is quoted to its end. A sentence stays when a passage supports it and
 its numbers, dates, names and addresses stand there too; else it is cut. Citation marks that point nowhere are removed,
-and a supported sentence without one gets that of its passage.
+and a supported sentence without one gets that of its passage. A plain courtesy claims nothing and needs no source.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from finetune.courtesy import is_plain_courtesy
 from finetune.orders import without_orders
 from finetune.prompt import FENCES
 from finetune.records import ContextPassage
@@ -54,11 +55,14 @@ class Cut(StrEnum):
     REPEATED = "said already"
     TORN = "a piece torn out of a sentence"
     FENCE = "marks of the prompt"
+    ALONE = "a courtesy, and nothing else to say"
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A judged sentence. `passages` are indexes of those it rests on; `gap` separates it from the one before."""
+    """A judged sentence. `passages` are indexes of those it rests on; `gap` separates it from the one before.
+
+    A `courtesy` rests on none: it is kept where something else is said (`answering`)."""
 
     text: str
     kept: bool
@@ -66,6 +70,7 @@ class Checked:
     passages: tuple[int, ...]
     reason: str = ""
     gap: str = " "
+    courtesy: bool = False
 
     def renumbered(self, numbers: Mapping[int, int]) -> str:
         """The sentence with the passages' numbers exchanged for the answer's own; unknown marks vanish."""
@@ -83,6 +88,7 @@ class Checked:
             "support": self.score,
             "passages": [index + 1 for index in self.passages],
             "reason": str(self.reason),
+            **({"courtesy": True} if self.courtesy else {}),
         }
 
 
@@ -146,6 +152,8 @@ def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = 
     found = support(sentence, texts, titles=[f"{passage.title} {passage.heading}" for passage in passages])
     if trusted and marks:
         return Checked(sentence.strip(), True, max(found.score, 0.98), marks, gap=gap)
+    if not trusted and is_plain_courtesy(without_marks(sentence)):
+        return Checked(without_marks(sentence).strip(), False, 0.0, (), Cut.ALONE, gap, courtesy=True)
     if spoilt := _spoilt(sentence, texts):
         return Checked(sentence.strip(), False, 0.0, marks, spoilt, gap)
     stray = [address for address in _ADDRESS.findall(sentence) if not any(address in text for text in texts)]

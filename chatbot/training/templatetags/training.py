@@ -84,6 +84,7 @@ _CODES: Final = {
     "the same words over and over": gettext_noop("the same words over and over"),
     "a piece torn out of a sentence": gettext_noop("a piece torn out of a sentence"),
     "marks of the prompt": gettext_noop("marks of the prompt"),
+    "a courtesy, and nothing else to say": gettext_noop("a courtesy, and nothing else to say"),
     "behaviour": gettext_noop("Behaviour: teach an example"),
     "retrieval": gettext_noop("Search: the passage must be found"),
     "knowledge": gettext_noop("Knowledge: an article is missing"),
