@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from finetune.facts import facts
+from finetune.sentences import sentences
 
 _NAME: Final = r"(?:[\s,]+(?:\[[A-Z]+_\d+\]|(?-i:[A-Z])[\w'’-]*|there)){0,3}"
 _ENGLISH: Final = (
@@ -70,6 +71,12 @@ def is_plain_courtesy(sentence: str) -> bool:
         return _PLAIN_CHINESE.fullmatch(sentence) is not None
     words = re.findall(r"[^\W_]+", re.sub(r"['’]\w+", "", sentence).lower())
     return bool(words) and is_courtesy(sentence) and _PLAIN_ENGLISH.issuperset(words)
+
+
+def without_courtesies(text: str) -> str:
+    """What of a text says something, in its order; the text itself where nothing does."""
+    told = [sentence for sentence in sentences(without_lead(text)) if not is_courtesy(sentence)]
+    return " ".join(told) or text.strip()
 
 
 def is_courtesy(sentence: str) -> bool:

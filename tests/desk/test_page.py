@@ -77,3 +77,6 @@ def test_leaving_out_the_numbers_of_sources_is_no_edit() -> None:
         == unchanged
     )
     assert outcome_of("Refunds take 5 days [1].", "Refunds take 6 days.")[0] == Suggestion.Outcome.LIGHT
+    good_bye = outcome_of("Refunds take 5 days [1].", "Hi Ben, Refunds take 5 days. Hope that helps. Happy trails!")
+    assert good_bye == (Suggestion.Outcome.LIGHT, 0.0), "courtesies are no rewriting"
+    assert outcome_of("Happy to help!", "Have a nice day!")[0] == Suggestion.Outcome.REWRITE

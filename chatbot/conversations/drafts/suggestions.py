@@ -18,6 +18,7 @@ from chatbot.conversations import desk_events, queueing
 from chatbot.conversations.live import publishing
 from chatbot.conversations.models import Conversation, Message, Suggestion
 from chatbot.conversations.refusals import Refusal
+from finetune.courtesy import without_courtesies
 
 if TYPE_CHECKING:
     from chatbot.conversations.services import BotReply
@@ -31,10 +32,14 @@ _MARKS: Final = re.compile(r"[ \t]*\[\d{1,2}(?:\s*,\s*\d{1,2})*\]")
 
 
 def outcome_of(draft: str, sent: str) -> tuple[Suggestion.Outcome, float]:
-    """What became of a draft, and its edit distance: Levenshtein over the longer text's length, 0..1."""
-    distance = Levenshtein.normalized_distance(_MARKS.sub("", draft).strip(), _MARKS.sub("", sent).strip())
-    if distance == 0:
+    """What became of a draft, and its edit distance: Levenshtein over the longer text's length, 0..1.
+
+    Source numbers and courtesies do not count: who says good-bye as the team does has not rewritten a draft.
+    """
+    before, after = (_MARKS.sub("", text).strip() for text in (draft, sent))
+    if before == after:
         return Suggestion.Outcome.UNCHANGED, 0.0
+    distance = Levenshtein.normalized_distance(without_courtesies(before), without_courtesies(after))
     return (Suggestion.Outcome.LIGHT if distance <= LIGHT_EDIT else Suggestion.Outcome.REWRITE), distance
 
 

@@ -16,6 +16,8 @@ from random import Random
 
 from rapidfuzz.distance import Levenshtein
 
+from finetune.courtesy import without_courtesies
+
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE / "scripts"
 LIGHT_EDIT = 0.25  # as in chatbot/conversations/drafts/suggestions.py
@@ -230,8 +232,14 @@ class Maker:
     def draft(self, trigger, text, *, sent=None, outcome="", reason="", fact=None):
         """A suggestion for the customer's message, and what became of it."""
         if sent is not None and outcome not in ("dismissed", "ignored"):
-            distance = Levenshtein.normalized_distance(text.strip(), sent["text"].strip())
-            outcome = "unchanged" if distance == 0 else "light" if distance <= LIGHT_EDIT else "rewrite"
+            distance = Levenshtein.normalized_distance(without_courtesies(text), without_courtesies(sent["text"]))
+            outcome = (
+                "unchanged"
+                if text.strip() == sent["text"].strip()
+                else "light"
+                if distance <= LIGHT_EDIT
+                else "rewrite"
+            )
         middle = {"unchanged": 0.82, "light": 0.72, "rewrite": 0.5, "dismissed": 0.36, "ignored": 0.46}.get(
             outcome, 0.68
         )
