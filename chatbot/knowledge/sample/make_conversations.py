@@ -23,8 +23,8 @@ SCRIPTS = HERE / "scripts"
 LIGHT_EDIT = 0.25  # as in chatbot/conversations/drafts/suggestions.py
 TYPOS = {"the": "teh", "about": "abuot", "please": "plese", "shipping": "shiping", "really": "realy", "which": "wich"}
 SURE = {"unchanged": 0.82, "light": 0.72, "rewrite": 0.5, "dismissed": 0.36, "ignored": 0.46}
-SIGNED = 0.8
-"""Share of the replies in an agent's own words that end as this team ends its messages."""
+SIGNED = 0.95
+"""Share of the replies that an agent has touched that end as this team ends its messages."""
 AGENTS = {"en": ["jonas", "amara", "agent"], "zh": ["mei"]}
 SHOWN = {"jonas": "Jonas", "amara": "Amara", "agent": "Alex", "mei": "梅"}
 WORDS = json.loads((SCRIPTS / "phrases.json").read_text(encoding="utf-8"))
@@ -424,10 +424,10 @@ class Maker:
 
     def respond(self, question, fact):
         text, source = fact.answer, (fact.document, fact.quotes[0])
-        match self.rng.choices(["unchanged", "light", "rewrite", "dismissed", "ignored"], [18, 45, 20, 9, 8])[0]:
+        match self.rng.choices(["unchanged", "light", "rewrite", "dismissed", "ignored"], [10, 53, 20, 9, 8])[0]:
             case "light":
-                ways = [self.join(self.some(self.lang, "before"), text), text]
-                self.draft(question, text, sent=self.reply(self.signed(self.rng.choice(ways))), fact=source)
+                greeted = self.join(self.some(self.lang, "before"), text) if self.rng.random() < 0.3 else text
+                self.draft(question, text, sent=self.reply(self.signed(greeted)), fact=source)
             case "rewrite" if fact.reworded:
                 self.draft(question, text, sent=self.reply(self.signed(fact.reworded)), fact=source)
             case "dismissed" if fact.reworded:
