@@ -19,6 +19,12 @@ from transformers import DynamicCache  # noqa: E402
 BATCH_TOKENS: Final = 12_288
 """Prompt tokens of one batch, padding included; on a GPU eight times as many."""
 BATCH_MOST: Final = 24
+TURNS: Final = 4
+"""So often in a row the same tokens come before an answer counts as one that goes round in circles."""
+TURN_LONGEST: Final = 24
+LEAST_CIRCLING: Final = 12
+"""Tokens of the shortest circle with all its turns: a row of dots is none yet."""
+LOOK_EVERY: Final = 4
 
 Ids = Sequence[int]
 Progress = Callable[[int], None]
@@ -50,11 +56,22 @@ def batches(lengths: Sequence[int], *, budget: int, most: int = BATCH_MOST) -> I
         waiting = waiting[size:]
 
 
+def circles(tokens: Ids) -> bool:
+    """Whether an answer ends in the same few tokens over and over: nothing else will come, and serving ends it too."""
+    for turn in range(1, TURN_LONGEST + 1):
+        tail = tokens[-max(TURNS * turn, LEAST_CIRCLING) :]
+        if len(tail) < TURNS * turn or len(tail) < LEAST_CIRCLING:
+            return False
+        if tail[turn:] == tail[:-turn]:
+            return True
+    return False
+
+
 @torch.inference_mode()
 def decode(
     model: Any, prompts: Sequence[Ids], *, ends: frozenset[int], new_tokens: int, progress: Progress = lambda _n: None
 ) -> list[Decoded]:
-    """One answer for each prompt, in their order."""
+    """One answer for each prompt, in their order. One that goes round in circles is left as it is, not `ended`."""
     found: list[Decoded | None] = [None] * len(prompts)
     device = _device(model)
     for rows in batches([len(one) for one in prompts], budget=_budget(device)):
@@ -73,15 +90,19 @@ def _batch(model: Any, prompts: list[Ids], ends: frozenset[int], new_tokens: int
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     logits = _forward(model, ids, mask, positions, cache)
     written: list[list[int]] = [[] for _ in prompts]
-    alive = list(range(len(prompts)))
+    alive, ended = list(range(len(prompts))), set[int]()
     stops = torch.tensor(sorted(ends), device=ids.device)
-    for _step in range(new_tokens):
+    for step in range(1, new_tokens + 1):
         following = logits.argmax(-1)
-        going = ~torch.isin(following, stops)
-        for row, token, goes in zip(alive, following.tolist(), going.tolist(), strict=True):
-            written[row].append(token) if goes else None
+        said = (~torch.isin(following, stops)).tolist()
+        for row, token, more in zip(alive, following.tolist(), said, strict=True):
+            written[row].append(token) if more else ended.add(row)
+        going = torch.tensor(
+            [row not in ended and not (step % LOOK_EVERY == 0 and circles(written[row])) for row in alive],
+            device=ids.device,
+        )
         alive = [row for row, goes in zip(alive, going.tolist(), strict=True) if goes]
-        if not alive or len(written[alive[0]]) >= new_tokens:
+        if not alive or step == new_tokens:
             break
         if not bool(going.all()):
             kept = going.nonzero().flatten()
@@ -90,8 +111,7 @@ def _batch(model: Any, prompts: list[Ids], ends: frozenset[int], new_tokens: int
         mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
         positions = positions[:, -1:] + 1
         logits = _forward(model, following[:, None], mask, positions, cache)
-    unfinished = set(alive)
-    return [(tokens, row not in unfinished) for row, tokens in enumerate(written)]
+    return [(tokens, row in ended) for row, tokens in enumerate(written)]
 
 
 def _forward(model: Any, ids: Any, mask: Any, positions: Any, cache: Any) -> Any:

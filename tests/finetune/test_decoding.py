@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from finetune import prompt
+from finetune import decoding, prompt
 from finetune.base_model import LoadedModel, load
-from finetune.decoding import batches, decode, score
+from finetune.decoding import batches, circles, decode, score
 from tests.finetune import tiny_model
 from tests.finetune.requests import ask
 
@@ -41,9 +41,50 @@ def test_a_batch_writes_what_each_prompt_writes_alone(loaded: LoadedModel) -> No
     # Some token that stands early in one answer and not in all, so that rows leave the batch at different times.
     ends = frozenset([2, first[1].tokens[3], first[2].tokens[9]])
     written = decode(loaded.model, prompts, ends=ends, new_tokens=24)
-    assert [list(one.tokens) for one in written] == [_alone(loaded, ids, 24, ends) for ids in prompts]
+    for one, ids in zip(written, prompts, strict=True):
+        alone = _alone(loaded, ids, 24, ends)
+        assert list(one.tokens) == (alone[: len(one.tokens)] if circles(one.tokens) else alone)
+        assert one.ended == (len(one.tokens) < 24 and not circles(one.tokens))
     assert {one.ended for one in written} >= {True}
-    assert all(one.ended == (len(one.tokens) < 24) for one in written)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        ([5] * 12, True),
+        ([9, 8, 7, *[5, 6] * 6], True),
+        ([1, *[5, 6, 7, 8] * 4], True),
+        ([*range(24)] * 4, True),
+        ([5] * 11, False),
+        ([*[5] * 12, 6], False),
+        ([5, 6] * 5, False),
+        ([*range(24)] * 3, False),
+        ([*range(25)] * 4, False),
+        ([], False),
+    ],
+)
+def test_an_answer_that_goes_round_in_circles_is_noticed(tokens: list[int], expected: bool) -> None:
+    assert circles(tokens) is expected
+
+
+def test_an_answer_that_goes_round_in_circles_is_not_waited_for(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    prompts, steps = _prompts(loaded), []
+
+    def always_five(_model: Any, ids: Any, *_more: Any) -> Any:
+        steps.append(len(ids))
+        logits = torch.zeros(len(ids), 100)
+        logits[:, 5] = 1.0
+        return logits
+
+    monkeypatch.setattr(decoding, "_forward", always_five)
+    monkeypatch.setattr(decoding.DynamicCache, "batch_select_indices", lambda *_: None)
+    written = decode(loaded.model, prompts, ends=frozenset([2]), new_tokens=64)
+    assert {(one.tokens, one.ended) for one in written} == {((5,) * 12, False)}
+    assert len(steps) == 12
 
 
 def test_an_answer_is_scored_as_by_a_plain_pass(loaded: LoadedModel) -> None:
