@@ -39,6 +39,9 @@ from finetune.training_rows import beside  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
+_FEED_FORWARD: Final = frozenset(["mlp", "feed_forward", "ffn", "feedforward"])
+"""What the library's models call these blocks."""
+_LINEAR: Final = frozenset(["Linear", "Conv1D", "Linear4bit", "Linear8bitLt"])
 NICENESS: Final = 10
 """Customers' answers come first."""
 LOCK_SECONDS: Final = 120.0
@@ -230,7 +233,7 @@ def _trainer(
         r=config.rank,
         lora_alpha=config.alpha or 2 * config.rank,
         lora_dropout=config.dropout,
-        target_modules=list(config.targets) or "all-linear",
+        target_modules=_targets(config.targets, base.model) or "all-linear",
         task_type="CAUSAL_LM",
     )
     watch = Watch(folder, whole=steps(config, len(learnt.rows)))
@@ -252,6 +255,21 @@ def _trainer(
             ) from error
         raise
     return trainer, watch
+
+
+def _targets(names: Sequence[str], model: Any) -> list[str]:
+    """What PEFT is to look for. Raises TrainingRefused where no layer belongs to a feed-forward block."""
+    if "mlp" not in names:
+        return list(names)
+    found = set()
+    for path, layer in model.named_modules():
+        parts = path.split(".")
+        block = next((at for at, part in enumerate(parts[:-1]) if part in _FEED_FORWARD), None)
+        if block is not None and type(layer).__name__ in _LINEAR:
+            found.add(".".join(parts[block:]))  # with the block's name: GPT-2's attention has a c_proj too
+    if not found:
+        raise TrainingRefused("The base model has no feed-forward blocks that are known by name: leave out mlp.")
+    return sorted({*found, *names} - {"mlp"})
 
 
 def _go(trainer: Any, folder: Path) -> None:

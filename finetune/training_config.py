@@ -23,7 +23,9 @@ class TrainingConfig:
     """0: twice the rank."""
     dropout: float = 0.0
     targets: tuple[str, ...] = ()
-    """Names of the layers that get an adapter; empty: every linear layer but the head."""
+    """Names of the layers that get an adapter; empty: every linear layer but the head; "mlp": those of the feed-forward
+    blocks, which learn as much and leave the attention as it was, with which a small model copies what it quotes (LoRA
+    Without Regret, Schulman et al. 2025)."""
     quantized: bool = False
     """QLoRA: the base in 4 bits. Needs a GPU and bitsandbytes."""
     epochs: int = 3
@@ -108,7 +110,8 @@ def from_json(data: dict[str, Any]) -> TrainingConfig:
 
 def from_options(options: Mapping[str, Any]) -> TrainingConfig:
     """What a command was told; its other options are not looked at. Raises TrainingRefused."""
-    return TrainingConfig(**{one.name: options[one.name] for one in fields(TrainingConfig) if one.name in options})
+    told = {one.name: options[one.name] for one in fields(TrainingConfig) if one.name in options}
+    return TrainingConfig(**told | ({"targets": tuple(told["targets"])} if "targets" in told else {}))
 
 
 def steps(config: TrainingConfig, examples: int) -> int:

@@ -15,7 +15,8 @@ import pytest
 
 from finetune import adapter_files, training_folder
 from finetune.models import Dataset
-from finetune.training_config import TrainingConfig
+from finetune.train import _targets
+from finetune.training_config import TrainingConfig, TrainingRefused
 from finetune.training_folder import TrainingOrder
 from tests.finetune.training_data import dataset
 
@@ -89,6 +90,24 @@ def test_the_same_order_gives_the_same_adapter_even_after_a_kill_and_a_torn_chec
     assert begin(killed).wait(PATIENCE) == 0
     weights = [(folder / "adapter" / adapter_files.WEIGHTS).read_bytes() for folder in (whole, killed)]
     assert weights[0] == weights[1]
+
+
+def test_only_the_feed_forward_blocks_learn_where_that_is_wanted(train: Train) -> None:
+    folder = train("mlp", replace(CONFIG, max_steps=2, targets=("mlp",)))
+    found = adapter_files.inspect(folder / "adapter").targets()
+    assert {path.split(".")[-2] for path in found} == {"mlp"}
+    assert len(found) == 6  # three in each of two layers
+
+
+def test_a_block_is_found_by_its_name_and_another_layer_of_that_name_is_left_alone() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel, OPTConfig, OPTForCausalLM
+
+    gpt2 = GPT2LMHeadModel(GPT2Config(n_embd=8, n_head=2, n_layer=2, vocab_size=16))
+    assert _targets(["mlp", "c_attn"], gpt2) == ["c_attn", "mlp.c_fc", "mlp.c_proj"]
+    assert _targets(["q_proj"], gpt2) == ["q_proj"] and _targets([], gpt2) == []
+    small = OPTConfig(hidden_size=8, num_attention_heads=2, num_hidden_layers=1, vocab_size=16, ffn_dim=8)
+    with pytest.raises(TrainingRefused, match="leave out mlp"):
+        _targets(["mlp"], OPTForCausalLM(small))
 
 
 def test_half_the_strength_is_half_the_way_from_the_base_to_what_was_learnt(train: Train, model_folder: Path) -> None:

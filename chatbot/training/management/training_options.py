@@ -30,3 +30,10 @@ def add(parser: ArgumentParser, *more: str, **usual: Any) -> None:
             default=value,
             help=" ".join(filter(None, [_HELPS.get(name), "(default %(default)s)"])),
         )
+    parser.add_argument(
+        "--targets",
+        nargs="*",
+        default=usual.get("targets", config.targets),
+        metavar="LAYER",
+        help="layers that get an adapter; mlp: those of the feed-forward blocks; none named: every linear layer",
+    )
