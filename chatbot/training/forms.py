@@ -121,6 +121,11 @@ class RunForm(forms.Form):
         label=_("Rank of the adapter"), coerce=int, choices=[(n, str(n)) for n in (4, 8, 16, 32, 64)],
         initial=USUAL.rank, help_text=_("How much it can learn. 16 suits most."),
     )  # fmt: skip
+    targets = forms.TypedChoiceField(
+        label=_("Layers that learn"), required=False, empty_value=(), coerce=lambda chosen: (chosen,),
+        choices=[("", _("Every linear layer")), ("mlp", _("Feed-forward blocks alone"))],
+        help_text=_("The blocks alone leave the attention as it was, with which a small model copies what it quotes."),
+    )  # fmt: skip
     epochs = forms.IntegerField(label=_("Times through the data"), min_value=1, max_value=20, initial=USUAL.epochs)
     max_steps = forms.IntegerField(
         label=_("Steps at most"), min_value=0, max_value=1_000_000, initial=USUAL.max_steps,

@@ -136,6 +136,7 @@ def _form(name: str, rows: SimpleNamespace) -> dict[str, Any]:
             "base_model": "m",
             "method": "sft",
             "rank": 8,
+            "targets": "mlp",
             "epochs": 1,
             "max_steps": 0,
             "batch": 1,
@@ -312,6 +313,19 @@ def test_a_training_is_estimated_before_it_starts_and_what_cannot_start_is_said(
     said = client_of("admin").post(reverse("training:new_run"), form).content.decode()
     assert "Start the training" in said and "not on this machine yet" in said
     assert TrainingRun.objects.count() == 1
+
+
+@pytest.mark.parametrize(("chosen", "targets"), [("mlp", ("mlp",)), ("", ())])
+def test_a_training_learns_in_the_layers_that_were_chosen(
+    rows: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, chosen: str, targets: tuple[str, ...]
+) -> None:
+    wishes: list[Any] = []
+    monkeypatch.setattr(parts, "order_run", lambda **wish: wishes.append(wish["config"]) or rows.run)
+    form = _form("training:new_run", rows) | {"targets": chosen}
+    assert client_of("admin").post(reverse("training:new_run"), form).status_code == 302
+    assert wishes[0].targets == targets
+    assert client_of("admin").post(reverse("training:new_run"), form | {"targets": "lm_head"}).status_code == 400
+    assert len(wishes) == 1
 
 
 def test_a_running_training_shows_its_curve_and_asks_again_while_it_runs(rows: SimpleNamespace, tmp_path: Any) -> None:
