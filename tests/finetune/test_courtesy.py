@@ -15,6 +15,7 @@ from finetune.courtesy import is_courtesy, is_plain_courtesy, without_lead
         "Is there anything else I can do for you?", "Have a nice day!", "No worries, [NAME_1].", "Happy to help.",
         "您好！", "谢谢您的耐心等待。", "抱歉，让您久等了。", "好的。", "好的，我来帮您登记。", "祝您愉快！", "请放心。",
         "希望帮到您。", "请问还有其他问题吗？", "如有其他问题，请随时联系我们。",
+        "有其他问题请随时联系我们。",
     ],
 )  # fmt: skip
 def test_courtesies_claim_nothing(sentence: str) -> None:
@@ -32,6 +33,7 @@ def test_courtesies_claim_nothing(sentence: str) -> None:
         "You can return worn shoes.", "Let me know your size and we replace it for free.", "Got it in time.",
         "您好，我们不支持货到付款。", "抱歉，穿过的鞋不能退。", "好的，可以退货。", "当然可以退货。", "抱歉，小程序那边满了。",
         "您好，寄到香港运费 12 美元。", "谢谢您，订单已经取消。", "没问题，周日也送货。",
+        "有货的问题解决了。",
     ],
 )  # fmt: skip
 def test_what_the_customer_is_told_is_no_courtesy(sentence: str) -> None:
