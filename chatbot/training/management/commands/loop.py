@@ -14,7 +14,7 @@ from chatbot.training.management import training_options
 from finetune.training_config import from_options
 
 STRENGTHS: Final = [0.85, 0.7]
-"""Not 1: what a training of the demo learnt that went all the way, it paid for with sentences that no passage supports."""
+"""Not 1: a training of the demo that went all the way paid with sentences that no passage supports."""
 
 
 class Command(BaseCommand):
