@@ -261,7 +261,7 @@ def _targets(names: Sequence[str], model: Any) -> list[str]:
     """What PEFT is to look for. Raises TrainingRefused where no layer belongs to a feed-forward block."""
     if "mlp" not in names:
         return list(names)
-    found = set()
+    found: set[str] = set()
     for path, layer in model.named_modules():
         parts = path.split(".")
         block = next((at for at, part in enumerate(parts[:-1]) if part in _FEED_FORWARD), None)
