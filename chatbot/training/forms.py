@@ -121,8 +121,8 @@ class RunForm(forms.Form):
         label=_("Rank of the adapter"), coerce=int, choices=[(n, str(n)) for n in (4, 8, 16, 32, 64)],
         initial=USUAL.rank, help_text=_("How much it can learn. 16 suits most."),
     )  # fmt: skip
-    targets = forms.TypedChoiceField(
-        label=_("Layers that learn"), required=False, empty_value=(), coerce=lambda chosen: (chosen,),
+    targets = forms.ChoiceField(
+        label=_("Layers that learn"), required=False,
         choices=[("", _("Every linear layer")), ("mlp", _("Feed-forward blocks alone"))],
         help_text=_("The blocks alone leave the attention as it was, with which a small model copies what it quotes."),
     )  # fmt: skip
@@ -168,7 +168,8 @@ class RunForm(forms.Form):
         return said
 
     def config(self) -> dict[str, Any]:
-        return {name: value for name, value in self.cleaned_data.items() if name not in ("dataset", "base_model")}
+        said = {name: value for name, value in self.cleaned_data.items() if name not in ("dataset", "base_model")}
+        return said | {"targets": tuple(filter(None, [said["targets"]]))}
 
 
 class CanaryForm(forms.Form):
