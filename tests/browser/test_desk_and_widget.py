@@ -23,6 +23,7 @@ mei = User.objects.get(username="mei")
 mei.set_password("{PASSWORD}")
 mei.save()
 """
+SAMPLE = Path(__file__).parents[2] / "chatbot/knowledge/sample/conversations.jsonl"
 HOSTILE = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
 
 NewPage = Callable[..., Page]
@@ -198,9 +199,25 @@ def test_scripts_in_messages_and_page_titles_run_nowhere(
     assert "run" not in agent.title()
 
 
+def one_who_waits() -> str:
+    """How the newest message begins of somebody who waits, was answered by the bot before, and has a draft."""
+    for line in SAMPLE.read_text(encoding="utf-8").splitlines():
+        talk = json.loads(line)
+        drafted = any(draft.get("state") == "ready" for draft in talk.get("suggestions", []))
+        said = [message for message in talk["messages"] if message["role"] in ("customer", "bot")]
+        if (
+            talk["kind"] == "waiting"
+            and talk["lang"] == "en"
+            and drafted
+            and {one["role"] for one in said} == {"bot", "customer"}
+        ):
+            return str(said[-1]["text"])[:40]
+    raise LookupError("Nobody in the sample waits with a draft.")
+
+
 def test_the_desk_has_something_to_show(new_page: NewPage, slow_shop: Shop, logins: dict[str, str]) -> None:
     agent = desk(new_page, slow_shop, "agent", logins["agent"], width=1600)
-    row(agent, "do I need to e-mail or can you take it here").click()
+    row(agent, one_who_waits()).click()
     agent.locator("#log .bot").first.wait_for(timeout=PATIENCE_MS)
     agent.locator("#draft").wait_for(timeout=PATIENCE_MS)
     picture(agent, "desk.png")

@@ -250,8 +250,10 @@ def test_what_an_admin_changed_in_the_demo_stays(shop: Inbox) -> None:
     assert not Team.objects.get(name="Shanghai").members.exists()
 
 
-def test_the_file_can_be_made_again_and_is_the_same(tmp_path: Any) -> None:
+def test_the_file_can_be_made_again_and_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
+
+    monkeypatch.syspath_prepend(SAMPLE)  # it is run as a script, with the module beside it
 
     place = SAMPLE / "make_conversations.py"
     spec = importlib.util.spec_from_file_location("make_conversations", place)

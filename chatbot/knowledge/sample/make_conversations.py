@@ -10,16 +10,15 @@ result is committed. `sample_conversations.py` loads that.
 import json
 import re
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from rapidfuzz.distance import Levenshtein
+from script_files import SCRIPTS, facts, scenes
 
 from finetune.courtesy import without_courtesies
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS = HERE / "scripts"
 LIGHT_EDIT = 0.25  # as in chatbot/conversations/drafts/suggestions.py
 TYPOS = {"the": "teh", "about": "abuot", "please": "plese", "shipping": "shiping", "really": "realy", "which": "wich"}
 SURE = {"unchanged": 0.82, "light": 0.72, "rewrite": 0.5, "dismissed": 0.36, "ignored": 0.46}
@@ -28,60 +27,6 @@ SIGNED = 0.95
 AGENTS = {"en": ["jonas", "amara", "agent"], "zh": ["mei"]}
 SHOWN = {"jonas": "Jonas", "amara": "Amara", "agent": "Alex", "mei": "梅"}
 WORDS = json.loads((SCRIPTS / "phrases.json").read_text(encoding="utf-8"))
-
-
-@dataclass
-class Fact:
-    topic: str
-    document: str
-    questions: list = field(default_factory=list)
-    answer: str = ""
-    quotes: list = field(default_factory=list)
-    reworded: str = ""
-    follow: list = field(default_factory=list)
-    follow_answer: str = ""
-    follow_quote: str = ""
-
-
-@dataclass
-class Scene:
-    topic: str
-    reason: str
-    tags: list
-    summary: str
-    lines: list = field(default_factory=list)
-
-
-def facts(lang):
-    for block in (SCRIPTS / f"facts.{lang}.txt").read_text(encoding="utf-8").strip().split("\n\n"):
-        head, *rows = block.splitlines()
-        topic, document = head.removeprefix("@ ").split(" | ")
-        fact = Fact(topic, document)
-        for row in rows:
-            mark, text = row.split(": ", 1)
-            match mark:
-                case "q":
-                    fact.questions.append(text)
-                case "a":
-                    fact.answer = text
-                case "s" | "n":
-                    fact.quotes.append(text)
-                case "r":
-                    fact.reworded = text
-                case "f":
-                    fact.follow.append(text)
-                case "fa":
-                    fact.follow_answer = text
-                case "fs":
-                    fact.follow_quote = text
-        yield fact
-
-
-def scenes(lang):
-    for block in (SCRIPTS / f"scenes.{lang}.txt").read_text(encoding="utf-8").strip().split("\n\n"):
-        head, *rows = block.splitlines()
-        topic, reason, tags, summary = head.removeprefix("= ").split(" | ", 3)
-        yield Scene(topic, reason, tags.split(", "), summary, [tuple(row.split(": ", 1)) for row in rows])
 
 
 class Maker:
@@ -222,7 +167,6 @@ class Maker:
         return self.say("agent", self.fill(text), (35, 200), author=self.agent)
 
     def signed(self, text):
-        """With the team's ending, as most replies are."""
         return self.join(text, WORDS[self.lang]["ending"]) if self.rng.random() < SIGNED else text
 
     def close(self):
