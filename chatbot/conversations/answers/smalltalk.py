@@ -14,6 +14,8 @@ from finetune.terms import terms
 
 _FILL: Final = r"[\s,.!?;:~…'’\"“”()\-–—，。！？；：、～]*"
 _SPACE: Final = re.compile(r"\s+")
+_SHORT: Final = 160
+"""Characters of what is looked at for small talk; longer texts say more."""
 
 _GREETING: Final = (
     r"(?:hi+|hello+|hey+|hiya|howdy|yo|greetings|good (?:morning|afternoon|evening|day)|hi there|hello there|hey there|anyone (?:there|here)|"
@@ -183,7 +185,7 @@ def is_noise(text: str) -> bool:
 def topic_of(text: str) -> Key | None:
     """The kind of small talk that a whole message is, or None."""
     plain = squeezed(text)
-    if len(plain) > 160:
+    if len(plain) > _SHORT:
         return None
     rest = _LEADING.sub("", plain)
     for candidate in (plain, rest, _TRAILING.sub("", rest)):
@@ -204,7 +206,8 @@ def topic_of(text: str) -> Key | None:
 
 def introduces(sentence: str) -> bool:
     """Whether a sentence only says who writes. A name in a question would be looked for in the documents."""
-    return _INTRODUCTION.fullmatch(squeezed(sentence)) is not None
+    plain = squeezed(sentence)
+    return len(plain) <= _SHORT and _INTRODUCTION.fullmatch(plain) is not None
 
 
 def without_courtesies(text: str) -> str:
