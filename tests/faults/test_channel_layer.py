@@ -88,6 +88,26 @@ async def test_an_event_of_another_process_arrives(carrier: layer.PubSubLayer, r
     assert await _heard(carrier, channel) == {"type": "event"}
 
 
+async def test_a_listener_that_misses_a_cancel_is_ended_by_the_next(carrier: layer.PubSubLayer) -> None:
+    await _joined(carrier, "a")
+    inner = carrier._carrier()
+    assert inner._listening is not None
+    inner._listening.cancel()
+    missed = asyncio.Event()
+
+    async def listen() -> None:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            missed.set()
+        await asyncio.sleep(3600)
+
+    inner._listening = asyncio.create_task(listen())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(carrier.close(), 20)
+    assert missed.is_set()
+
+
 async def test_a_quiet_connection_is_not_taken_for_a_lost_one(carrier: layer.PubSubLayer) -> None:
     channel = await _joined(carrier, "a")
     await asyncio.sleep(1)

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 CONFIRM_SECONDS: Final = 1.0
 """How long joining a group waits for Redis to confirm it; then the socket goes on and catches up later."""
+CANCEL_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 5.0
 MOST_PAUSE: Final = 2.0
 
@@ -213,9 +214,9 @@ class _Carrier:
         raise ConnectionError("a subscription failed")
 
     async def close(self) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listening
-            self._listening = None
+        listening, self._listening = self._listening, None
+        while listening is not None and not listening.done():
+            # Again: the client may take a cancel for the end of a wait of its own that is over in the same moment.
+            listening.cancel()
+            await asyncio.wait([listening], timeout=CANCEL_SECONDS)
         await self._redis.aclose()
