@@ -62,7 +62,8 @@ class Cut(StrEnum):
 class Checked:
     """A judged sentence. `passages` are indexes of those it rests on; `gap` separates it from the one before.
 
-    A `courtesy` rests on none: it is kept where something else is said (`answering`)."""
+    A `courtesy` rests on none: it is kept where something else is said (`answering`).
+    """
 
     text: str
     kept: bool
@@ -149,11 +150,11 @@ def check(sentence: str, passages: Sequence[ContextPassage], *, trusted: bool = 
     texts = [passage.text for passage in passages]
     if not trusted:
         sentence = ended(sentence, texts)
+        if is_plain_courtesy(bare := without_marks(sentence).strip()):
+            return Checked(bare, False, 0.0, (), Cut.ALONE, gap, courtesy=True)
     found = support(sentence, texts, titles=[f"{passage.title} {passage.heading}" for passage in passages])
     if trusted and marks:
         return Checked(sentence.strip(), True, max(found.score, 0.98), marks, gap=gap)
-    if not trusted and is_plain_courtesy(without_marks(sentence)):
-        return Checked(without_marks(sentence).strip(), False, 0.0, (), Cut.ALONE, gap, courtesy=True)
     if spoilt := _spoilt(sentence, texts):
         return Checked(sentence.strip(), False, 0.0, marks, spoilt, gap)
     stray = [address for address in _ADDRESS.findall(sentence) if not any(address in text for text in texts)]
