@@ -25,7 +25,7 @@ class Command(BaseCommand):
             "--base", default="", metavar="MODEL", help="default: GENERATOR_MODEL, or the starter model"
         )
         parser.add_argument("--name", default="Loop", help="name of the dataset")
-        training_options.add(parser, learning_rate=1e-3, epochs=2, unanswered=0.06, targets=("mlp",))
+        training_options.add(parser, learning_rate=6e-4, epochs=2, unanswered=0.06, targets=("mlp",))
         parser.add_argument(
             "--strength",
             type=float,
