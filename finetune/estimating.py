@@ -2,7 +2,7 @@
 
 Memory is counted: base weights, adapter with optimiser, activations. Time comes from the last training with the same
 base on this machine where there was one, else from floating-point operations (Kaplan et al. 2020: 2 per parameter and
-token forward; with frozen weights the backward pass costs as much again).
+token forward; with frozen weights the backward pass through the layers that learn costs as much again).
 """
 
 import json
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from finetune import training_config
+from finetune import dataset_rows, training_config, training_rows
+from finetune.dataset_rows import DatasetRefused
 from finetune.memory import available_bytes
 from finetune.models import Dataset, TrainingRun
 from finetune.training_config import TrainingConfig
@@ -49,7 +50,7 @@ class Estimate:
 
 def estimate(*, dataset: Dataset, base_model: str, config: TrainingConfig) -> Estimate:
     """For the page and the command. Raises nothing: what is unknown is None."""
-    examples = int(dataset.manifest.get("counts", {}).get("train", 0))
+    examples = _examples(dataset, config)
     taught = (config.lessons + config.unanswered + config.quotations) * examples if config.method == "sft" else 0
     steps = training_config.steps(config, max(1, round(examples + taught)))
     per_example = min(config.max_tokens, _tokens_per_example(Path(dataset.folder), config.max_tokens))
@@ -62,11 +63,21 @@ def estimate(*, dataset: Dataset, base_model: str, config: TrainingConfig) -> Es
     trainable = _trainable(shape, config)
     memory = needed_bytes(shape, config, trainable, per_example)
     pace = _measured_pace(base_model)
-    seconds = tokens / pace if pace else 4 * shape.parameters * tokens / CPU_FLOPS
+    seconds = tokens / pace if pace else (2 + 2 * config.depth) * shape.parameters * tokens / CPU_FLOPS
     problem = ""
     if free is not None and memory > free:
         problem = "This needs more memory than is free: take fewer examples at once, or fewer tokens per example."
     return Estimate(examples, steps, tokens, round(seconds, 1), memory, free, trainable, pace is not None, problem)
+
+
+def _examples(dataset: Dataset, config: TrainingConfig) -> int:
+    if config.verbatim and config.method == "sft":
+        try:
+            rows = dataset_rows.read(Path(dataset.folder), "train", digest=dataset.digest)
+            return len(training_rows.quoting(rows))
+        except DatasetRefused:  # the training itself will say so
+            pass
+    return int(dataset.manifest.get("counts", {}).get("train", 0))
 
 
 def needed_bytes(shape: Shape, config: TrainingConfig, trainable: int, tokens: int) -> int:
@@ -80,7 +91,7 @@ def needed_bytes(shape: Shape, config: TrainingConfig, trainable: int, tokens: i
 def _trainable(shape: Shape, config: TrainingConfig) -> int:
     """Seven linear layers a block, of about the hidden size each way (the MLP is larger, the keys are smaller)."""
     layers = len(config.targets) or 7
-    return shape.layers * layers * 2 * config.rank * shape.hidden * 3 // 2
+    return max(1, int(config.depth * shape.layers)) * layers * 2 * config.rank * shape.hidden * 3 // 2
 
 
 def read_shape(folder: Path) -> Shape | None:

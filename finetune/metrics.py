@@ -4,7 +4,7 @@ Pure. BLEU is `sacrebleu`'s (its zh tokenizer for Chinese), ROUGE-L that of Lin 
 counted by character. Support is `finetune.support`, the same judge that verifies what customers get.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -14,7 +14,7 @@ from finetune.courtesy import is_courtesy, without_lead
 from finetune.facts import facts
 from finetune.probes import plain
 from finetune.records import GenerationRequest
-from finetune.support import citation_marks, sentences, support, without_marks
+from finetune.support import citation_marks, sentences, support, verbatim, without_marks
 from finetune.terms import is_cjk, normalise
 
 BLEU_COLUMNS: Final = 10
@@ -98,15 +98,26 @@ def grounds(answer: str, request: GenerationRequest) -> Grounds:
     """Judge every sentence that claims something; courtesies and words of not knowing claim nothing."""
     texts = [one.text for one in request.passages]
     titles = [f"{one.title} {one.heading}" for one in request.passages]
-    claims = supported = cited = 0
+    found = list(claims(answer))
+    return Grounds(
+        claims=len(found),
+        supported=sum(support(bare, texts, titles=titles).supported for _sentence, bare in found),
+        cited=sum(_rightly_cited(sentence, bare, texts, titles) for sentence, bare in found),
+    )
+
+
+def claims(answer: str) -> Iterator[tuple[str, str]]:
+    """The sentences that claim something, each as it stands and without marks and greeting."""
     for sentence in (one for line in answer.splitlines() for one in sentences(line.strip())):
         bare = without_lead(without_marks(sentence)).strip()
-        if not tokens(bare) or is_courtesy(bare) or (is_unknowing(bare) and not citation_marks(sentence)):
-            continue
-        claims += 1
-        supported += support(bare, texts, titles=titles).supported
-        cited += _rightly_cited(sentence, bare, texts, titles)
-    return Grounds(claims, supported, cited)
+        if tokens(bare) and not is_courtesy(bare) and not (is_unknowing(bare) and not citation_marks(sentence)):
+            yield sentence, bare
+
+
+def quotes(answer: str, passages: Sequence[str]) -> bool:
+    """Whether an answer claims something, and nothing that does not stand word for word in a passage."""
+    found = [bare for _sentence, bare in claims(answer)]
+    return bool(found) and all(verbatim(bare, passages) >= 0 for bare in found)
 
 
 def _rightly_cited(sentence: str, bare: str, texts: Sequence[str], titles: Sequence[str]) -> bool:

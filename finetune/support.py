@@ -14,7 +14,17 @@ from finetune.facts import Fact, facts, missing_facts, missing_names
 from finetune.sentences import Unit, sentences, units
 from finetune.terms import Idf, coverage, flat_idf, is_cjk, normalise, term_set
 
-__all__ = ["Support", "Unit", "citation_marks", "facts", "sentences", "support", "units", "without_marks"]
+__all__ = [
+    "Support",
+    "Unit",
+    "citation_marks",
+    "facts",
+    "sentences",
+    "support",
+    "units",
+    "verbatim",
+    "without_marks",
+]
 
 SUPPORTED: Final = 0.6
 """Share of a sentence's content that one stretch of a passage must hold. Sentences cut from a passage reach 1;
@@ -90,7 +100,7 @@ def _contradicts(sentence: str, unit: str) -> bool:
     return False
 
 
-def _verbatim(sentence: str, passages: Sequence[str]) -> int:
+def verbatim(sentence: str, passages: Sequence[str]) -> int:
     """Index of the passage with a unit that says exactly this, or -1."""
     wanted = _squeeze(sentence)
     for index, passage in enumerate(passages):
@@ -123,7 +133,7 @@ def support(sentence: str, passages: Sequence[str], *, titles: Sequence[str] = (
     """Support of one sentence by the passages; `titles` (title and headings, one per passage) count as context."""
     sentence = without_marks(sentence).strip()
     wanted = term_set(sentence)
-    exact = _verbatim(sentence, passages)
+    exact = verbatim(sentence, passages)
     if exact >= 0:
         return Support(score=1.0, passage=exact, unit=sentence)
     context = [*titles, *[""] * (len(passages) - len(titles))]

@@ -187,13 +187,15 @@ def _quantized(order: TrainingOrder) -> LoadedModel:
 
 def _rows(order: TrainingOrder, base: LoadedModel) -> tuple[training_rows.Tokenized, training_rows.Tokenized]:
     """What is learnt, and the held-out rows. Raises TrainingRefused when nothing fits."""
-    config = order.config
+    config, reworded = order.config, 0
     tokens = min(config.max_tokens, base.positions)
     made = training_rows.preferences if config.method == "dpo" else training_rows.supervised
     learnt, examined = (
         read(Path(order.dataset_folder), split, digest=order.dataset_digest) for split in ("train", "held_out")
     )
     if config.method == "sft":
+        every, learnt = learnt, _learnt(learnt, config)
+        reworded = len(every) - len(learnt)
         without = unanswered.rows(learnt, config.unanswered, seed=config.seed)
         quoted = quotations.rows(learnt, config.quotations, seed=config.seed)
         learnt += without + quoted + _beside(order, len(learnt))
@@ -204,7 +206,19 @@ def _rows(order: TrainingOrder, base: LoadedModel) -> tuple[training_rows.Tokeni
             + (", or no rejected answer differs from the chosen one" if config.method == "dpo" else "")
             + ". Allow more tokens per example, or choose another dataset."
         )
-    return sides[0], sides[1]
+    return replace(sides[0], left_out=sides[0].left_out + reworded), sides[1]
+
+
+def _learnt(rows: list[DatasetRow], config: TrainingConfig) -> list[DatasetRow]:
+    """Raises TrainingRefused when none is left."""
+    if not config.verbatim:
+        return rows
+    if not (quoting := training_rows.quoting(rows)):
+        raise TrainingRefused(
+            "No answer of this dataset stands word for word in its passages. Learn from all: leave out verbatim."
+        )
+    logger.info("%d of %d examples quote their passages; the others are left out.", len(quoting), len(rows))
+    return quoting
 
 
 def _beside(order: TrainingOrder, count: int) -> list[DatasetRow]:
@@ -233,7 +247,7 @@ def _trainer(
         r=config.rank,
         lora_alpha=config.alpha or 2 * config.rank,
         lora_dropout=config.dropout,
-        target_modules=_targets(config.targets, base.model) or "all-linear",
+        target_modules=_targets(config.targets, base.model, depth=config.depth) or "all-linear",
         task_type="CAUSAL_LM",
     )
     watch = Watch(folder, whole=steps(config, len(learnt.rows)))
@@ -257,8 +271,28 @@ def _trainer(
     return trainer, watch
 
 
-def _targets(names: Sequence[str], model: Any) -> list[str]:
-    """What PEFT is to look for. Raises TrainingRefused where no layer belongs to a feed-forward block."""
+def _targets(names: Sequence[str], model: Any, *, depth: float = 1.0) -> list[str]:
+    """What PEFT is to look for, nothing for every linear layer. Raises TrainingRefused where "mlp" names none."""
+    wanted = _named(names, model)
+    if depth >= 1:
+        return wanted
+    layers = model.config.get_text_config().num_hidden_layers
+    lowest = layers - max(1, int(depth * layers))
+    return [
+        path
+        for path, layer in model.named_modules()
+        if type(layer).__name__ in _LINEAR
+        and _layer_number(path) >= lowest
+        and (not wanted or any(path == name or path.endswith(f".{name}") for name in wanted))
+    ] or wanted  # PEFT says what it does not find
+
+
+def _layer_number(path: str) -> int:
+    """From the bottom; −1 for what lies in no layer, such as the head."""
+    return next((int(part) for part in path.split(".") if part.isdigit()), -1)
+
+
+def _named(names: Sequence[str], model: Any) -> list[str]:
     if "mlp" not in names:
         return list(names)
     found: set[str] = set()

@@ -26,6 +26,9 @@ class TrainingConfig:
     """Names of the layers that get an adapter; empty: every linear layer but the head; "mlp": those of the feed-forward
     blocks, which learn as much and leave the attention as it was, with which a small model copies what it quotes (LoRA
     Without Regret, Schulman et al. 2025)."""
+    depth: float = 1.0
+    """Share of the model's layers that get an adapter, from the top. Nothing is computed backwards below them: with
+    half of the layers a training takes little more than half the time, and what finds the passage stays as it was."""
     quantized: bool = False
     """QLoRA: the base in 4 bits. Needs a GPU and bitsandbytes."""
     epochs: int = 3
@@ -46,6 +49,10 @@ class TrainingConfig:
     """SFT alone, and off until a model is shown to gain by it: questions for each example that are made of sentences
     of the passages shown in the examples, and answered by quoting them, or with "I do not know" where they are not
     shown (`finetune.quotations`)."""
+    verbatim: bool = False
+    """SFT alone: learn only from answers whose every claim stands word for word in a passage. From reworded ones a
+    model that is too small to reword learns to leave the passage, and then invents (Gekhman et al. 2024 found the like
+    for what a model did not know)."""
     strength: float = 1.0
     """How far the model goes towards what was learnt, 1: all the way. Below, the adapter's scale is reduced after the
     training: the line between base and trained weights on which a model keeps more of what it could do before (WiSE-FT,
@@ -75,7 +82,7 @@ class TrainingConfig:
         return {"version": VERSION, **asdict(self), "targets": list(self.targets)}
 
 
-_REAL: Final = ("dropout", "learning_rate", "lessons", "unanswered", "quotations", "strength", "beta")
+_REAL: Final = ("dropout", "learning_rate", "lessons", "unanswered", "quotations", "strength", "depth", "beta")
 _LIMITS: Final[dict[str, tuple[float, float]]] = {
     "rank": (1, 256),
     "alpha": (0, 1024),
@@ -90,6 +97,7 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
     "unanswered": (0.0, 1.0),
     "quotations": (0.0, 10.0),
     "strength": (0.05, 1.0),
+    "depth": (0.05, 1.0),
     "beta": (0.001, 10.0),
     "checkpoint_steps": (1, 100_000),
     "seed": (0, 2**31 - 1),

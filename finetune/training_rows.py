@@ -6,6 +6,7 @@ from typing import Any
 
 from finetune import prompt
 from finetune.dataset_rows import DatasetRow
+from finetune.metrics import quotes
 from finetune.records import GenerationRequest
 from finetune.support import citation_marks
 
@@ -44,6 +45,11 @@ def preferences(rows: Sequence[DatasetRow], tokenizer: Any, *, max_tokens: int) 
         if asked is not None and chosen != rejected:
             made.append({"prompt_ids": asked, "chosen_ids": chosen, "rejected_ids": rejected})
     return Tokenized(made, len(rows) - len(made))
+
+
+def quoting(rows: Sequence[DatasetRow]) -> list[DatasetRow]:
+    """Those whose answers claim nothing that does not stand word for word in their passages."""
+    return [row for row in rows if quotes(row.answer, [one.text for one in row.request.passages])]
 
 
 def beside(request: GenerationRequest, answer: str) -> DatasetRow:

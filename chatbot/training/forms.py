@@ -126,6 +126,14 @@ class RunForm(forms.Form):
         choices=[("", _("Every linear layer")), ("mlp", _("Feed-forward blocks alone"))],
         help_text=_("The blocks alone leave the attention as it was, with which a small model copies what it quotes."),
     )  # fmt: skip
+    depth = forms.FloatField(
+        label=_("Share of the layers that learn, from the top"), min_value=0.05, max_value=1, initial=USUAL.depth,
+        help_text=_("1: all of them. With half of them a training takes little more than half the time."),
+    )  # fmt: skip
+    verbatim = forms.BooleanField(
+        label=_("Learn only from answers that quote"), required=False, initial=USUAL.verbatim,
+        help_text=_("A small model learns to invent from answers that put a passage into other words."),
+    )  # fmt: skip
     epochs = forms.IntegerField(label=_("Times through the data"), min_value=1, max_value=20, initial=USUAL.epochs)
     max_steps = forms.IntegerField(
         label=_("Steps at most"), min_value=0, max_value=1_000_000, initial=USUAL.max_steps,

@@ -47,7 +47,7 @@ def loop_command(base: Path, number: int) -> list[str]:
     """
     steps = str(6 + 4 * number)
     fast = ["--rank", "2", "--max-steps", steps, "--batch", "2", "--max-tokens", "384", "--lessons", "0"]
-    fast += ["--unanswered", "0", "--quotations", "0", "--strength", "1"]
+    fast += ["--unanswered", "0", "--quotations", "0", "--strength", "1", "--no-verbatim"]
     return [sys.executable, "manage.py", "loop", "--base", str(base), *fast, "--seed", str(number), "--json"]
 
 

@@ -45,6 +45,22 @@ def test_a_sentence_that_no_passage_supports_counts_against_the_answer() -> None
     assert (found.support, found.citation) == (0.5, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("answer", "quotes"),
+    [
+        (
+            "Hello Ann! Worn shoes can be returned within 30 days [2]. Please ask again if you have more questions.",
+            True,
+        ),
+        ("Worn shoes can be returned within 30 days [1]. Gift cards never expire [2].", False),
+        ("Within 30 days you can return worn shoes [1].", False),
+        ("I do not know that. Shall I bring in a colleague?", False),
+    ],
+)
+def test_an_answer_quotes_when_all_it_claims_stands_in_a_passage_word_for_word(answer: str, quotes: bool) -> None:
+    assert metrics.quotes(answer, [one.text for one in BOTH.passages]) is quotes
+
+
 def test_the_right_thing_under_the_wrong_number_is_no_right_citation() -> None:
     found = metrics.grounds("Worn shoes can be returned within 30 days [2].", BOTH)
     assert (found.supported, found.cited) == (1, 0)

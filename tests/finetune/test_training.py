@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from finetune import adapter_files, training_folder
+from finetune import adapter_files, dataset_rows, datasets, training_folder
+from finetune.estimating import estimate
 from finetune.models import Dataset
 from finetune.train import _targets
 from finetune.training_config import TrainingConfig, TrainingRefused
 from finetune.training_folder import TrainingOrder
-from tests.finetune.training_data import dataset
+from tests.finetune.training_data import dataset, example
 
 pytestmark = pytest.mark.django_db
 CONFIG = TrainingConfig(rank=4, epochs=2, batch=6, checkpoint_steps=2, learning_rate=5e-3)
@@ -99,6 +100,33 @@ def test_only_the_feed_forward_blocks_learn_where_that_is_wanted(train: Train) -
     assert len(found) == 6  # three in each of two layers
 
 
+@pytest.mark.parametrize(("targets", "count"), [((), 7), (("mlp",), 3), (("q_proj",), 1)])
+def test_only_the_upper_layers_learn_where_that_is_wanted(train: Train, targets: tuple[str, ...], count: int) -> None:
+    folder = train("upper", replace(CONFIG, max_steps=2, depth=0.5, targets=targets))
+    found = adapter_files.inspect(folder / "adapter").targets()
+    assert {path.split(".layers.")[1].split(".")[0] for path in found} == {"1"}  # of two
+    assert len(found) == count
+
+
+def test_reworded_answers_are_left_out_where_that_is_wanted(data: Dataset, model_folder: Path, tmp_path: Path) -> None:
+    quoting = {
+        example(100 + number, answer=f"Sure! Item {100 + number} may be kept for {103 + number} days [1].").digest
+        for number in range(12)
+    }
+    more = datasets.freeze(name="More", by="test")
+    rows = dataset_rows.read(Path(more.folder), "train", digest=more.digest)
+    wanted = {row.id for row in rows} & quoting
+    config = replace(CONFIG, verbatim=True, lessons=0, unanswered=0, max_steps=1)
+    assert estimate(dataset=more, base_model=str(model_folder), config=config).examples == len(wanted) < len(rows)
+    folder = tmp_path / "quoting"
+    training_folder.write_order(folder, TrainingOrder(str(model_folder), more.folder, more.digest, config))
+    assert begin(folder).wait(PATIENCE) == 0
+    result = training_folder.read_result(folder)
+    assert result is not None and result.state == "done", result
+    assert result.figures["examples"] == len(wanted)
+    assert result.figures["left_out"] == len(rows) - len(wanted)
+
+
 def test_a_block_is_found_by_its_name_and_another_layer_of_that_name_is_left_alone() -> None:
     from transformers import GPT2Config, GPT2LMHeadModel, OPTConfig, OPTForCausalLM
 
@@ -166,6 +194,7 @@ def test_a_process_whose_worker_was_killed_ends_by_itself_and_two_never_train_in
         ({"targets": ("nothing_such",)}, "no layers named nothing_such"),
         ({"max_tokens": 64}, "No example fits into 64 tokens"),
         ({"quantized": True}, "QLoRA needs a GPU"),
+        ({"verbatim": True}, "leave out verbatim"),
     ],
 )
 def test_what_goes_wrong_ends_in_a_verdict_that_says_what_to_do(

@@ -137,6 +137,7 @@ def _form(name: str, rows: SimpleNamespace) -> dict[str, Any]:
             "method": "sft",
             "rank": 8,
             "targets": "mlp",
+            "verbatim": "on",
             "epochs": 1,
             "max_steps": 0,
             "batch": 1,
@@ -145,6 +146,7 @@ def _form(name: str, rows: SimpleNamespace) -> dict[str, Any]:
             "lessons": 0.5,
             "unanswered": 0.12,
             "quotations": 0.5,
+            "depth": 0.5,
             "strength": 0.7,
             "do": "start",
         },
@@ -323,7 +325,7 @@ def test_a_training_learns_in_the_layers_that_were_chosen(
     monkeypatch.setattr(parts, "order_run", lambda **wish: wishes.append(wish["config"]) or rows.run)
     form = _form("training:new_run", rows) | {"targets": chosen}
     assert client_of("admin").post(reverse("training:new_run"), form).status_code == 302
-    assert wishes[0].targets == targets
+    assert wishes[0].targets == targets and wishes[0].verbatim
     assert client_of("admin").post(reverse("training:new_run"), form | {"targets": "lm_head"}).status_code == 400
     assert len(wishes) == 1
 

@@ -1,16 +1,17 @@
 """The options with which a command says how to train: those of TrainingConfig, by their names and usual values."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, BooleanOptionalAction
 from typing import Any, Final
 
 from finetune.training_config import TrainingConfig
 
-NAMES: Final = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "lessons", "unanswered",
+NAMES: Final = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "depth", "lessons", "unanswered",
                 "quotations", "seed")  # fmt: skip
 _HELPS: Final = {
     "max_steps": "0: as many as the epochs need",
     "accumulate": "batches that make one step",
     "learning_rate": "small models want more than large ones",
+    "depth": "share of the model's layers that get an adapter, from the top",
     "max_tokens": "of a prompt and its answer",
     "lessons": "generated lessons beside each example",
     "unanswered": "share of examples also shown without an answer",
@@ -30,6 +31,12 @@ def add(parser: ArgumentParser, *more: str, **usual: Any) -> None:
             default=value,
             help=" ".join(filter(None, [_HELPS.get(name), "(default %(default)s)"])),
         )
+    parser.add_argument(
+        "--verbatim",
+        action=BooleanOptionalAction,
+        default=usual.get("verbatim", config.verbatim),
+        help="learn only from answers that stand word for word in their passages",
+    )
     parser.add_argument(
         "--targets",
         nargs="*",

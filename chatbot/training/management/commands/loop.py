@@ -16,6 +16,17 @@ from finetune.training_config import from_options
 STRENGTHS: Final = [1.0, 0.7]
 """Of the demo's trainings the first learnt most and cost support by passages, the second was let through."""
 
+USUAL: Final[dict[str, Any]] = {
+    "learning_rate": 1e-3,
+    "epochs": 2,
+    "lessons": 1.0,
+    "unanswered": 0.06,
+    "targets": ("mlp",),
+    "depth": 0.5,
+    "verbatim": True,
+}
+"""Chosen for a small model, which has to keep what it copies with (docs/benchmarks.md)."""
+
 
 class Command(BaseCommand):
     help = "Harvest, approve what carries no flag, freeze, train, evaluate, and promote what passes the gate."
@@ -25,7 +36,7 @@ class Command(BaseCommand):
             "--base", default="", metavar="MODEL", help="default: GENERATOR_MODEL, or the starter model"
         )
         parser.add_argument("--name", default="Loop", help="name of the dataset")
-        training_options.add(parser, learning_rate=6e-4, epochs=2, unanswered=0.06, targets=("mlp",))
+        training_options.add(parser, **USUAL)
         parser.add_argument(
             "--strength",
             type=float,
