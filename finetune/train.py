@@ -215,7 +215,7 @@ def _learnt(rows: list[DatasetRow], config: TrainingConfig) -> list[DatasetRow]:
         return rows
     if not (quoting := training_rows.quoting(rows)):
         raise TrainingRefused(
-            "No answer of this dataset stands word for word in its passages. Learn from all: leave out verbatim."
+            "No answer of this dataset stands word for word in its passages. Learn from all: turn verbatim off."
         )
     logger.info("%d of %d examples quote their passages; the others are left out.", len(quoting), len(rows))
     return quoting

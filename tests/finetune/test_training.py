@@ -194,7 +194,7 @@ def test_a_process_whose_worker_was_killed_ends_by_itself_and_two_never_train_in
         ({"targets": ("nothing_such",)}, "no layers named nothing_such"),
         ({"max_tokens": 64}, "No example fits into 64 tokens"),
         ({"quantized": True}, "QLoRA needs a GPU"),
-        ({"verbatim": True}, "leave out verbatim"),
+        ({"verbatim": True}, "turn verbatim off"),
     ],
 )
 def test_what_goes_wrong_ends_in_a_verdict_that_says_what_to_do(
