@@ -15,10 +15,12 @@ from finetune import dataset_rows, training_config, training_rows
 from finetune.dataset_rows import DatasetRefused
 from finetune.memory import available_bytes
 from finetune.models import Dataset, TrainingRun
-from finetune.training_config import TrainingConfig
+from finetune.training_config import SMALL, TrainingConfig
 
 CPU_FLOPS: Final = 2.5e10
 """What one core reached in training a 6-million-parameter model (measured); large models do better."""
+SMALL_MOST: Final = 50_000_000
+"""Parameters up to which a base counts as small."""
 _CHARACTERS_PER_TOKEN: Final = 3.0
 _RULES_TOKENS: Final = 250
 
@@ -78,6 +80,12 @@ def _examples(dataset: Dataset, config: TrainingConfig) -> int:
         except DatasetRefused:  # the training itself will say so
             pass
     return int(dataset.manifest.get("counts", {}).get("train", 0))
+
+
+def usual(base_model: str) -> TrainingConfig:
+    """The values to begin with: those for a small base where it is known to be one."""
+    shape = read_shape(Path(base_model).expanduser()) if base_model else None
+    return SMALL if shape is not None and shape.parameters <= SMALL_MOST else TrainingConfig()
 
 
 def needed_bytes(shape: Shape, config: TrainingConfig, trainable: int, tokens: int) -> int:

@@ -104,6 +104,13 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
 }
 
 
+SMALL: Final = TrainingConfig(
+    targets=("mlp",), depth=0.5, epochs=2, learning_rate=1e-3, lessons=1.0, unanswered=0.06, verbatim=True
+)
+"""What suits a base of some million parameters, such as the starter model, which has to keep what it copies with
+(docs/benchmarks.md)."""
+
+
 def from_json(data: dict[str, Any]) -> TrainingConfig:
     """Raises TrainingRefused for anything `to_json` of this version would not write."""
     if data.get("version") != VERSION:

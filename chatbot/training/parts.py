@@ -72,6 +72,11 @@ def training_config(**values: Any) -> Any:
     return _part("finetune.training_config").TrainingConfig(**values)
 
 
+def usual_training(base_model: str) -> dict[str, Any]:
+    """Values that a form begins with."""
+    return dict(_part("finetune.estimating").usual(base_model).to_json())
+
+
 def estimate(*, dataset: Dataset, base_model: str, config: Any) -> Any:
     """Refused where the training itself would be."""
     _part("finetune.runs").check_order(dataset, base_model, config)

@@ -238,12 +238,14 @@ def train(page: Page, **wishes: str) -> None:
     seen(page, "New training")
     expect(button(page, "Start the training")).to_have_count(0)
     page.locator("#id_rank").select_option(wishes.pop("rank"))
+    page.locator("#id_verbatim").uncheck()  # it is checked for a base as small as this one
     for name, value in {
         "batch": "8",
         "max_tokens": "400",
         "lessons": "0",
         "unanswered": "0",
         "quotations": "0",
+        "depth": "1",
         **wishes,
     }.items():
         page.locator(f"#id_{name}").fill(value)

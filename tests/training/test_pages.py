@@ -4,6 +4,7 @@
 and one test goes through to them.
 """
 
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Final
@@ -17,6 +18,7 @@ from chatbot.conversations.models import Message
 from chatbot.training import page_work, parts
 from chatbot.training.models import Diagnosis, HarvestRule, Vote
 from finetune.models import Adapter, Dataset, Evaluation, Example, TrainingRun
+from finetune.starter import shipped
 from tests import factories
 from tests.knowledge.conftest import client_of
 
@@ -328,6 +330,24 @@ def test_a_training_learns_in_the_layers_that_were_chosen(
     assert wishes[0].targets == targets and wishes[0].verbatim
     assert client_of("admin").post(reverse("training:new_run"), form | {"targets": "lm_head"}).status_code == 400
     assert len(wishes) == 1
+
+
+@pytest.mark.parametrize(("small", "rate", "quoting"), [(True, "0.001", True), (False, "0.0002", False)])
+def test_a_training_begins_with_what_suits_its_base(
+    rows: SimpleNamespace, settings: Any, monkeypatch: pytest.MonkeyPatch, small: bool, rate: str, quoting: bool
+) -> None:
+    settings.GENERATOR_MODEL = shipped.folder()
+    if not small:
+        monkeypatch.setattr("finetune.estimating.SMALL_MOST", 1_000_000)
+    said = client_of("admin").get(reverse("training:new_run")).content.decode()
+    fields = {
+        name: re.search(rf'<(?:input|select)[^>]*name="{name}"[^>]*>', said) for name in ("learning_rate", "verbatim")
+    }
+    assert fields["learning_rate"] and f'value="{rate}"' in fields["learning_rate"][0]
+    assert fields["verbatim"] and (" checked" in fields["verbatim"][0]) is quoting
+    assert ('<option value="mlp" selected' in said) is quoting
+    settings.GENERATOR_MODEL = "Qwen/Qwen3-0.6B"  # not on this machine: nobody knows how large it is
+    assert 'value="0.0002"' in client_of("admin").get(reverse("training:new_run")).content.decode()
 
 
 def test_a_running_training_shows_its_curve_and_asks_again_while_it_runs(rows: SimpleNamespace, tmp_path: Any) -> None:

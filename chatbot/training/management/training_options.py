@@ -1,10 +1,11 @@
 """The options with which a command says how to train: those of TrainingConfig, by their names and usual values."""
 
 from argparse import ArgumentParser, BooleanOptionalAction
-from typing import Any, Final
+from typing import Final
 
 from finetune.training_config import TrainingConfig
 
+USUAL: Final = TrainingConfig()
 NAMES: Final = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "depth", "lessons", "unanswered",
                 "quotations", "seed")  # fmt: skip
 _HELPS: Final = {
@@ -20,11 +21,10 @@ _HELPS: Final = {
 }
 
 
-def add(parser: ArgumentParser, *more: str, **usual: Any) -> None:
-    """NAMES and `more`; `usual` are values of a command's own."""
-    config = TrainingConfig()
+def add(parser: ArgumentParser, *more: str, usual: TrainingConfig = USUAL) -> None:
+    """NAMES and `more`, with the values of `usual` where nothing else is said."""
     for name in (*NAMES, *more):
-        value = usual.get(name, getattr(config, name))
+        value = getattr(usual, name)
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             type=type(value),
@@ -34,13 +34,13 @@ def add(parser: ArgumentParser, *more: str, **usual: Any) -> None:
     parser.add_argument(
         "--verbatim",
         action=BooleanOptionalAction,
-        default=usual.get("verbatim", config.verbatim),
+        default=usual.verbatim,
         help="learn only from answers that stand word for word in their passages",
     )
     parser.add_argument(
         "--targets",
         nargs="*",
-        default=usual.get("targets", config.targets),
+        default=usual.targets,
         metavar="LAYER",
         help="layers that get an adapter; mlp: those of the feed-forward blocks; none named: every linear layer",
     )

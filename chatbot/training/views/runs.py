@@ -13,6 +13,7 @@ from chatbot.training import parts, progress
 from chatbot.training.forms import RunForm
 from chatbot.training.pages import REFUSALS, acted, by, note, show
 from finetune.models import Dataset, TrainingRun
+from finetune.starter import shipped
 
 BUSY = (TrainingRun.State.QUEUED, TrainingRun.State.RUNNING)
 
@@ -30,7 +31,10 @@ def runs(request: HttpRequest) -> HttpResponse:
 @require("training.change")
 def new(request: HttpRequest) -> HttpResponse:
     """The first button estimates, the second one starts."""
-    first = {"base_model": settings.GENERATOR_MODEL, "dataset": request.GET.get("dataset", "")[:20]}
+    base = str(settings.GENERATOR_MODEL) or shipped.folder()
+    usual = parts.usual_training(base)
+    first = usual | {"base_model": base, "dataset": request.GET.get("dataset", "")[:20]}
+    first["targets"] = "mlp" if "mlp" in usual["targets"] else ""
     form = RunForm(request.POST or None, initial=first)
     context: dict[str, Any] = {"form": form, "any_dataset": Dataset.objects.filter(tainted="").exists()}
     if request.method == "POST" and form.is_valid():
