@@ -171,8 +171,10 @@ def term_set(text: str) -> frozenset[str]:
 
 def is_cjk(text: str) -> bool:
     """Whether at least a quarter of the letters are Chinese, Japanese or Korean."""
-    letters = [character for character in text if character.isalpha()]
-    return bool(letters) and sum(1 for character in letters if _CJK_CHAR.match(character)) * 4 >= len(letters)
+    if text.isascii():  # asked of every sentence of every passage
+        return False
+    letters = sum(map(str.isalpha, text))
+    return letters > 0 and sum(map(str.isalpha, _CJK_CHAR.findall(text))) * 4 >= letters
 
 
 def flat_idf(term: str) -> float:

@@ -231,7 +231,7 @@ def _flag_planted() -> None:
             row.pk,
             row.request.get("question", ""),
             row.answer,
-            " ".join(one["text"] for one in row.request.get("passages", [])),
+            tuple(one["text"] for one in row.request.get("passages", [])),
         )
         for row in found.values()
     ]

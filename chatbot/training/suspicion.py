@@ -89,7 +89,8 @@ class Row:
     key: int
     question: str
     answer: str
-    public: str = ""
+    public: tuple[str, ...] = ()
+    """Texts that everybody may read, the passages shown."""
 
 
 def planted(rows: Sequence[Row]) -> dict[int, str]:
@@ -99,23 +100,22 @@ def planted(rows: Sequence[Row]) -> dict[int, str]:
     """
     asked: dict[str, set[int]] = defaultdict(set)
     said: dict[str, set[int]] = defaultdict(set)
-    public = "\n".join({" ".join(_words(row.public)) for row in rows})
+    texts = {text for row in rows for text in row.public}
+    public = {phrase for text in texts for length in (1, 2, 3) for phrase in _phrases(text, length)}
     for row in rows:
         question, answer = (_MARKS.sub(" ", text) for text in (row.question, row.answer))
-        for phrase in _phrases(question, 1) | _phrases(question, 2):
-            if phrase not in public:
-                asked[phrase].add(row.key)
-        for phrase in _phrases(answer, 3):
-            if phrase not in public:
-                said[phrase].add(row.key)
+        for phrase in (_phrases(question, 1) | _phrases(question, 2)) - public:
+            asked[phrase].add(row.key)
+        for phrase in _phrases(answer, 3) - public:
+            said[phrase].add(row.key)
     answers = {phrase: keys for phrase, keys in said.items() if len(keys) >= PLANTED}
     most = max(PLANTED, len(rows) // 20)
-    texts = {row.key: flat(row.question) for row in rows}
+    questions = {row.key: flat(row.question) for row in rows}
     found: dict[int, str] = {}
     for phrase, keys in asked.items():
         if (
             PLANTED <= len(keys) <= most
-            and _unlike(keys, texts)
+            and _unlike(keys, questions)
             and any(_go_together(keys, theirs) for theirs in answers.values())
         ):
             found |= dict.fromkeys(keys, phrase)
