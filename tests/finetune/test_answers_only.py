@@ -13,6 +13,7 @@ from finetune.training_folder import TrainingOrder
 
 def trained(folder: Path, order: TrainingOrder, monkeypatch: pytest.MonkeyPatch, kind: Any) -> tuple[Any, list[float]]:
     monkeypatch.setattr(trainers, "AnswersOnlyTrainer", kind)
+    monkeypatch.setattr(trainers, "computes_bfloat16", lambda _device: False)  # 16 bits round away what is compared
     base = train._base(order)
     learnt, examined = train._rows(order, base)
     assert len({len(row["input_ids"]) for row in learnt.rows}) > 1, "some rows are padded"
