@@ -47,6 +47,29 @@ def test_without_a_place_the_customer_is_told_to_wait_and_may_go_back(page: Page
     until(page, lambda: bool(server.got("person.ask")), "person.ask")
 
 
+def test_who_asks_for_a_person_before_there_is_a_line_need_not_ask_again(
+    page: Page, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as slow:
+        slow.setattr(server, "greet", lambda _hello: None)
+        frame = chat(page)
+        write(frame, "My parcel is lost")
+        person = frame.locator("#person")
+        person.click()
+        assert person.is_disabled()
+        until(page, lambda: bool(server.got("hello")), "hello")
+    assert not server.got("person.ask")
+    server.greet({})
+    until(page, lambda: bool(server.got("person.ask")), "person.ask")
+    assert [one["type"] for one in server.received if one["type"] in ("message.send", "person.ask")] == [
+        "message.send",
+        "person.ask",
+    ]
+    assert person.is_enabled()
+    page.wait_for_timeout(200)
+    assert len(server.got("person.ask")) == 1
+
+
 def test_a_place_that_comes_before_its_state_is_not_lost(page: Page, server: FakeServer) -> None:
     frame = chat(page)
     write(frame, "A person, please")

@@ -13,7 +13,7 @@ const store = new Store(config.inbox);
 const alone = parent === window;
 
 const now = { conversation: store.get("conversation"), lastSeq: 0, state: "bot", busy: false, stream: null, heard: 0 };
-Object.assign(now, { queue: null, rate: null, email: "" });
+Object.assign(now, { queue: null, rate: null, email: "", wished: false });
 let open = alone;
 let page = pageOf();
 let context = {};
@@ -195,7 +195,7 @@ function forget(conversation) {
 
 function blank() {
   Object.assign(now, { conversation: null, lastSeq: 0, stream: null, state: "bot", restored: false });
-  Object.assign(now, { queue: null, rate: null, email: "" });
+  Object.assign(now, { queue: null, rate: null, email: "", wished: false });
   setBusy(false);
   view.clear();
   store.set("seen", null);
@@ -228,6 +228,7 @@ function setState(state, news) {
   if (state !== "bot") setBusy(false);
   if (state !== "waiting") now.queue = null;
   if (state !== "resolved") now.rate = null;
+  if (state === "waiting" || state === "agent") now.wished = false;
   if (state !== "agent") view.typing(null);
   view.queue(now.queue);
   paintState();
@@ -244,7 +245,7 @@ function paintState() {
   view.state(now.state, socket.status);
   $("text").disabled = shut;
   $("text").placeholder = shut ? t.signIn : t.placeholder;
-  $("person").disabled = shut;
+  $("person").disabled = shut || now.wished;
   measure();
 }
 
@@ -288,13 +289,27 @@ function write(text) {
 function flush() {
   if (!caught || inFlight || timers.pause) return;
   const next = store.unsent().find((message) => mine(message) && !message.failed);
-  if (!next || !socket.send({ type: "message.send", client_id: next.id, text: next.text })) return;
+  if (!next) return wish();
+  if (!socket.send({ type: "message.send", client_id: next.id, text: next.text })) return;
   inFlight = next.id;
   clearTimeout(timers.ack);
   timers.ack = setTimeout(() => {
     inFlight = null; // sending it again is sending it once
     flush();
   }, 10_000);
+}
+
+// A person can wait for the line, and for what was written before: the customer asks once.
+function wish() {
+  if (!now.wished || !socket.send({ type: "person.ask" })) return;
+  now.wished = false;
+  paintState();
+}
+
+function askPerson() {
+  now.wished = true;
+  flush();
+  paintState();
 }
 
 function refused(id, why, wait) {
@@ -330,7 +345,7 @@ const watched = () => now.state === "waiting" || now.state === "agent";
 const view = new View(config, {
   ask: write,
   rate: (seq, value, comment) => act({ type: "rating.set", seq, value, comment }),
-  person: () => act({ type: "person.ask" }),
+  person: askPerson,
   rateAll: (value, comment) => act({ type: "conversation.rate", value, comment }),
   email: (email) => act({ type: "email.set", email }),
   unasked() {
@@ -392,7 +407,7 @@ $("composer").onsubmit = (event) => {
   submit();
   field.focus();
 };
-$("person").onclick = () => act({ type: "person.ask" });
+$("person").onclick = askPerson;
 $("goback").onclick = () => act({ type: "person.cancel" });
 $("anew").onclick = () => {
   act({ type: "conversation.new" });
