@@ -45,13 +45,13 @@ def engines() -> dict[str, Any]:
                               context_tokens=1024, max_new_tokens=64, batch=16)  # fmt: skip
         second = replace(config, adapter=adapters[1], batch=4)
         first = load_engine(config)
-        assert first.generate(ask()).result.text
+        assert not first.generate(ask()).result.error  # random weights may have nothing to say
         report: dict[str, Any] = {"weights_mib": round((root / "model/model.safetensors").stat().st_size / 2**20, 1)}
         for name, load in (("shared", lambda: load_beside(first, second)), ("own", lambda: load_engine(second))):
             before, began = resident_mib(), time.perf_counter()
             engine = load()
             report[f"{name}_seconds"] = round(time.perf_counter() - began, 2)
-            assert engine.generate(ask()).result.text
+            assert not engine.generate(ask()).result.error
             report[f"{name}_mib"] = round(resident_mib() - before, 1)
             engine.close()
             del engine
