@@ -15,7 +15,7 @@ from finetune import dataset_rows, training_config, training_rows
 from finetune.dataset_rows import DatasetRefused
 from finetune.memory import available_bytes
 from finetune.models import Dataset, TrainingRun
-from finetune.training_config import SMALL, TrainingConfig
+from finetune.training_config import SMALL, USUAL, TrainingConfig
 
 CPU_FLOPS: Final = 2.5e10
 """What one core reached in training a 6-million-parameter model (measured); large models do better."""
@@ -73,10 +73,10 @@ def estimate(*, dataset: Dataset, base_model: str, config: TrainingConfig) -> Es
 
 
 def _examples(dataset: Dataset, config: TrainingConfig) -> int:
-    if config.verbatim and config.method == "sft":
+    if config.verbatim:
         try:
             rows = dataset_rows.read(Path(dataset.folder), "train", digest=dataset.digest)
-            return len(training_rows.quoting(rows))
+            return len(training_rows.chosen(rows, config))
         except DatasetRefused:  # the training itself will say so
             pass
     return int(dataset.manifest.get("counts", {}).get("train", 0))
@@ -85,7 +85,7 @@ def _examples(dataset: Dataset, config: TrainingConfig) -> int:
 def usual(base_model: str) -> TrainingConfig:
     """The values to begin with: those for a small base where it is known to be one."""
     shape = read_shape(Path(base_model).expanduser()) if base_model else None
-    return SMALL if shape is not None and shape.parameters <= SMALL_MOST else TrainingConfig()
+    return SMALL if shape is not None and shape.parameters <= SMALL_MOST else USUAL
 
 
 def needed_bytes(shape: Shape, config: TrainingConfig, trainable: int, tokens: int) -> int:
@@ -99,7 +99,9 @@ def needed_bytes(shape: Shape, config: TrainingConfig, trainable: int, tokens: i
 def _trainable(shape: Shape, config: TrainingConfig) -> int:
     """Seven linear layers a block, of about the hidden size each way (the MLP is larger, the keys are smaller)."""
     layers = len(config.targets) or 7
-    return max(1, int(config.depth * shape.layers)) * layers * 2 * config.rank * shape.hidden * 3 // 2
+    return (
+        training_config.learning_layers(config.depth, shape.layers) * layers * 2 * config.rank * shape.hidden * 3 // 2
+    )
 
 
 def read_shape(folder: Path) -> Shape | None:

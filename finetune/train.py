@@ -27,7 +27,7 @@ from finetune.dataset_rows import DatasetRefused, DatasetRow, read  # noqa: E402
 from finetune.memory import is_out_of_memory, keep_freed_memory  # noqa: E402
 from finetune.starter.examples import TEST_FROM as COMPANIES  # noqa: E402
 from finetune.starter.examples import examples  # noqa: E402
-from finetune.training_config import TrainingConfig, TrainingRefused, steps  # noqa: E402
+from finetune.training_config import TrainingConfig, TrainingRefused, learning_layers, steps  # noqa: E402
 from finetune.training_folder import (  # noqa: E402
     CANCELLED,
     STOPPED,
@@ -187,15 +187,15 @@ def _quantized(order: TrainingOrder) -> LoadedModel:
 
 def _rows(order: TrainingOrder, base: LoadedModel) -> tuple[training_rows.Tokenized, training_rows.Tokenized]:
     """What is learnt, and the held-out rows. Raises TrainingRefused when nothing fits."""
-    config, reworded = order.config, 0
+    config = order.config
     tokens = min(config.max_tokens, base.positions)
     made = training_rows.preferences if config.method == "dpo" else training_rows.supervised
     learnt, examined = (
         read(Path(order.dataset_folder), split, digest=order.dataset_digest) for split in ("train", "held_out")
     )
+    every, learnt = learnt, _chosen(learnt, config)
+    reworded = len(every) - len(learnt)
     if config.method == "sft":
-        every, learnt = learnt, _learnt(learnt, config)
-        reworded = len(every) - len(learnt)
         without = unanswered.rows(learnt, config.unanswered, seed=config.seed)
         quoted = quotations.rows(learnt, config.quotations, seed=config.seed)
         learnt += without + quoted + _beside(order, len(learnt))
@@ -209,16 +209,16 @@ def _rows(order: TrainingOrder, base: LoadedModel) -> tuple[training_rows.Tokeni
     return replace(sides[0], left_out=sides[0].left_out + reworded), sides[1]
 
 
-def _learnt(rows: list[DatasetRow], config: TrainingConfig) -> list[DatasetRow]:
+def _chosen(rows: list[DatasetRow], config: TrainingConfig) -> list[DatasetRow]:
     """Raises TrainingRefused when none is left."""
-    if not config.verbatim:
-        return rows
-    if not (quoting := training_rows.quoting(rows)):
+    chosen = training_rows.chosen(rows, config)
+    if rows and not chosen:
         raise TrainingRefused(
             "No answer of this dataset stands word for word in its passages. Learn from all: turn verbatim off."
         )
-    logger.info("%d of %d examples quote their passages; the others are left out.", len(quoting), len(rows))
-    return quoting
+    if len(chosen) < len(rows):
+        logger.info("%d of %d examples quote their passages; the others are left out.", len(chosen), len(rows))
+    return chosen
 
 
 def _beside(order: TrainingOrder, count: int) -> list[DatasetRow]:
@@ -277,7 +277,7 @@ def _targets(names: Sequence[str], model: Any, *, depth: float = 1.0) -> list[st
     if depth >= 1:
         return wanted
     layers = model.config.get_text_config().num_hidden_layers
-    lowest = layers - max(1, int(depth * layers))
+    lowest = layers - learning_layers(depth, layers)
     return [
         path
         for path, layer in model.named_modules()

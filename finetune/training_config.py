@@ -104,6 +104,7 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
 }
 
 
+USUAL: Final = TrainingConfig()
 SMALL: Final = TrainingConfig(
     targets=("mlp",), depth=0.5, epochs=2, learning_rate=1e-3, lessons=1.0, unanswered=0.06, verbatim=True
 )
@@ -127,6 +128,11 @@ def from_options(options: Mapping[str, Any]) -> TrainingConfig:
     """What a command was told; its other options are not looked at. Raises TrainingRefused."""
     told = {one.name: options[one.name] for one in fields(TrainingConfig) if one.name in options}
     return TrainingConfig(**told | ({"targets": tuple(told["targets"])} if "targets" in told else {}))
+
+
+def learning_layers(depth: float, layers: int) -> int:
+    """How many of a model's layers get an adapter, at least the uppermost."""
+    return max(1, int(depth * layers))
 
 
 def steps(config: TrainingConfig, examples: int) -> int:

@@ -9,6 +9,7 @@ from finetune.dataset_rows import DatasetRow
 from finetune.metrics import quotes
 from finetune.records import GenerationRequest
 from finetune.support import citation_marks
+from finetune.training_config import TrainingConfig
 
 IGNORED = -100
 
@@ -47,8 +48,10 @@ def preferences(rows: Sequence[DatasetRow], tokenizer: Any, *, max_tokens: int) 
     return Tokenized(made, len(rows) - len(made))
 
 
-def quoting(rows: Sequence[DatasetRow]) -> list[DatasetRow]:
-    """Those whose answers claim nothing that does not stand word for word in their passages."""
+def chosen(rows: Sequence[DatasetRow], config: TrainingConfig) -> list[DatasetRow]:
+    """Those that a training learns from."""
+    if config.method != "sft" or not config.verbatim:
+        return list(rows)
     return [row for row in rows if quotes(row.answer, [one.text for one in row.request.passages])]
 
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chatbot.training.models import Diagnosis, HarvestRule
 from finetune.models import Adapter, Dataset, Example, TrainingRun
-from finetune.training_config import TrainingConfig
+from finetune.training_config import USUAL
 
 if TYPE_CHECKING:
     _RuleForm = forms.ModelForm[HarvestRule]
@@ -15,7 +15,6 @@ else:
     _RuleForm = forms.ModelForm
 
 LONG: Final = 8000
-USUAL: Final = TrainingConfig()
 
 
 class RuleForm(_RuleForm):

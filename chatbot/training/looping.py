@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
-from django.conf import settings
-
 from chatbot.accounts import audit
 from chatbot.training import harvesting, reviewing
 from finetune import datasets, runs
@@ -186,10 +184,3 @@ def rehearse(dataset: Dataset, trial: Promotion) -> dict[str, Any]:
 
     requests = [row.request for row in datasets.rows(dataset, "held_out")][:TURNS]
     return rehearsal.rehearse(requests, trial)
-
-
-def default_base() -> str:
-    """GENERATOR_MODEL, or the starter model where it is shipped."""
-    from finetune.starter import shipped
-
-    return str(settings.GENERATOR_MODEL) or shipped.folder()

@@ -3,9 +3,8 @@
 from argparse import ArgumentParser, BooleanOptionalAction
 from typing import Final
 
-from finetune.training_config import TrainingConfig
+from finetune.training_config import USUAL, TrainingConfig
 
-USUAL: Final = TrainingConfig()
 NAMES: Final = ("rank", "epochs", "max_steps", "batch", "learning_rate", "max_tokens", "depth", "lessons", "unanswered",
                 "quotations", "seed")  # fmt: skip
 _HELPS: Final = {

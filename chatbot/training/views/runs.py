@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
@@ -31,7 +30,7 @@ def runs(request: HttpRequest) -> HttpResponse:
 @require("training.change")
 def new(request: HttpRequest) -> HttpResponse:
     """The first button estimates, the second one starts."""
-    base = str(settings.GENERATOR_MODEL) or shipped.folder()
+    base = shipped.default_base()
     usual = parts.usual_training(base)
     first = usual | {"base_model": base, "dataset": request.GET.get("dataset", "")[:20]}
     first["targets"] = "mlp" if "mlp" in usual["targets"] else ""

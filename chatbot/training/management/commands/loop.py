@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from chatbot.conversations.refusals import Refusal
 from chatbot.training import looping
 from chatbot.training.management import training_options
+from finetune.starter import shipped
 from finetune.training_config import SMALL, from_options
 
 STRENGTHS: Final = [1.0, 0.7]
@@ -44,7 +45,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             config = from_options(options)
-            base = options["base"] or looping.default_base()
+            base = options["base"] or shipped.default_base()
             if not settings.GENERATOR_MODEL:
                 settings.GENERATOR_MODEL = base  # the trial serves what it trains, in this process alone
             wishes = looping.Wishes(
